@@ -1,0 +1,1 @@
+"""The app: everything that knows people, files and processes."""

@@ -1,0 +1,306 @@
+"""Name and write every output file; nothing else in the app does.
+
+A session's files are written to a staging folder inside the output folder and moved into place
+together, so that a failed or killed session leaves nothing half-written. A marker, written last,
+says that the session is complete, what it was made from, and which files belong to it.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bids_app.errors import AppError, ExitCode
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.geometry import Affine, Array
+
+DATATYPE = "mr-quant"
+
+# Files of ours that the BIDS standard has no place for.
+BIDSIGNORE = ("mr-*", "*.html", "logs", "figures", "group_*", "models", "CITATION.md")
+
+_COMPLETE = "logs/complete"
+_FAILED = "logs/failed"
+_STAGING = "logs/staging"
+
+
+@dataclass(frozen=True)
+class SessionId:
+    """A participant's session; `session` is None in datasets without sessions."""
+
+    participant: str
+    session: str | None = None
+
+    @property
+    def name(self) -> str:
+        """``sub-01`` or ``sub-01_ses-1``."""
+        return f"sub-{self.participant}" + (f"_ses-{self.session}" if self.session else "")
+
+    @property
+    def folder(self) -> Path:
+        """``sub-01`` or ``sub-01/ses-1``, relative to a dataset."""
+        folder = Path(f"sub-{self.participant}")
+        return folder / f"ses-{self.session}" if self.session else folder
+
+    @property
+    def report(self) -> Path:
+        """The report page, relative to the output folder."""
+        return Path(f"{self.name}.html")
+
+
+@dataclass(frozen=True)
+class StackNames:
+    """Names of the derivative files of one stack, relative to the output folder.
+
+    Attributes
+    ----------
+    session : SessionId
+        The session the stack belongs to.
+    entities : str
+        Entities that tell stacks of a session apart, e.g. ``acq-dixon_chunk-1``; empty if there
+        is only one.
+    """
+
+    session: SessionId
+    entities: str = ""
+
+    def _name(self, ending: str) -> Path:
+        middle = f"_{self.entities}" if self.entities else ""
+        return self.session.folder / DATATYPE / f"{self.session.name}{middle}_{ending}"
+
+    @property
+    def fat_fraction(self) -> Path:
+        """Fat fraction map, percent."""
+        return self._name("FF.nii.gz")
+
+    @property
+    def labels(self) -> Path:
+        """Label image of the muscles."""
+        return self._name("desc-muscles_dseg.nii.gz")
+
+    @property
+    def lookup(self) -> Path:
+        """Meaning of the label values."""
+        return self._name("desc-muscles_dseg.tsv")
+
+    @property
+    def stats(self) -> Path:
+        """Per-muscle table."""
+        return self._name("desc-muscles_stats.tsv")
+
+    @property
+    def profile(self) -> Path:
+        """Per-muscle and slice table."""
+        return self._name("desc-muscles_profile.tsv")
+
+
+def sidecar(path: Path) -> Path:
+    """Return the JSON sidecar of an image or table."""
+    return path.with_name(path.name.removesuffix(".nii.gz").removesuffix(".tsv") + ".json")
+
+
+def prepare_output(output_dir: Path) -> None:
+    """Make the output folder and see that files can be written to it.
+
+    Raises
+    ------
+    AppError
+        ``CANNOT_CREATE`` with the reason.
+    """
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output_dir):
+            pass
+    except OSError as error:
+        raise AppError(
+            f"The output folder {output_dir} cannot be written to: {error.strerror}.",
+            ExitCode.CANNOT_CREATE,
+            "Check its permissions and free space; in a container, mount it writable and run as "
+            "its owner (docker run --user $(id -u):$(id -g)).",
+        ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file so that readers see the old or the new content, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        _set_default_mode(Path(temporary))
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file atomically."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False, default=str) + "\n")
+
+
+def read_marker(output_dir: Path, session: SessionId) -> dict[str, Any] | None:
+    """Return what a complete session was made from, or None if it is not complete."""
+    path = output_dir / _COMPLETE / f"{session.name}.json"
+    try:
+        marker: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise AppError(
+            f"The marker of a finished session is damaged: {path}.",
+            ExitCode.IO_FAILURE,
+            "Run again with --overwrite to recompute the session.",
+        ) from error
+    return marker
+
+
+def write_failure(output_dir: Path, session: SessionId, reason: Mapping[str, Any]) -> None:
+    """Leave the reason of a failed session in ``logs/failed``."""
+    write_json(output_dir / _FAILED / f"{session.name}.json", reason)
+
+
+class SessionWriter:
+    """Collects the files of one session and puts them in place together.
+
+    Parameters
+    ----------
+    output_dir : Path
+        Output folder.
+    session : SessionId
+        Session whose files are written.
+    """
+
+    def __init__(self, output_dir: Path, session: SessionId) -> None:
+        self._output_dir = output_dir
+        self._session = session
+        self._staging = output_dir / _STAGING / session.name
+        self._written: list[Path] = []
+
+    def image(self, name: Path, data: "Array", affine: "Affine") -> None:
+        """Write a NIfTI image; the affine is stored as sform and qform in scanner space."""
+        import nibabel as nib
+
+        image = nib.Nifti1Image(data, affine)
+        image.set_sform(affine, code="scanner")
+        image.set_qform(affine, code="scanner")
+        image.header.set_xyzt_units("mm", "sec")
+        nib.save(image, self._path(name))
+
+    def table(self, name: Path, frame: "pd.DataFrame") -> None:
+        """Write a TSV table; missing values become ``n/a``."""
+        frame.to_csv(
+            self._path(name),
+            sep="\t",
+            index=False,
+            na_rep="n/a",
+            float_format="%.6g",
+            lineterminator="\n",
+        )
+
+    def json(self, name: Path, content: Mapping[str, Any]) -> None:
+        """Write a JSON file."""
+        text = json.dumps(content, indent=2, allow_nan=False)
+        self._path(name).write_text(text + "\n", encoding="utf-8")
+
+    def text(self, name: Path, content: str) -> None:
+        """Write a text file."""
+        self._path(name).write_text(content, encoding="utf-8")
+
+    def staged(self, name: Path) -> Path:
+        """Return where a file lies until :meth:`commit`."""
+        return self._staging / name
+
+    def commit(self, made_from: Mapping[str, Any]) -> None:
+        """Move every file into place, drop files of an earlier result, write the marker.
+
+        Parameters
+        ----------
+        made_from : Mapping
+            Version, settings and inputs, stored in the marker.
+        """
+        marker = self._output_dir / _COMPLETE / f"{self._session.name}.json"
+        old = _files_of(marker)
+        marker.unlink(missing_ok=True)
+        checksums = {}
+        for name in self._written:
+            staged, final = self._staging / name, self._output_dir / name
+            _set_default_mode(staged)
+            checksums[name.as_posix()] = sha256(staged)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            staged.replace(final)
+        for name in old - checksums.keys():
+            (self._output_dir / name).unlink(missing_ok=True)
+        write_json(marker, {**made_from, "Files": checksums})
+        (self._output_dir / _FAILED / f"{self._session.name}.json").unlink(missing_ok=True)
+
+    def _path(self, name: Path) -> Path:
+        path = self._staging / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._written.append(name)
+        return path
+
+
+@contextmanager
+def session_writer(output_dir: Path, session: SessionId) -> Iterator[SessionWriter]:
+    """Hold a session for this process and clear its staging folder on the way in and out.
+
+    Yields
+    ------
+    SessionWriter
+        Whose files appear only when its ``commit`` is called.
+
+    Raises
+    ------
+    AppError
+        ``TRY_AGAIN`` if another process is working on the session.
+    """
+    lock = output_dir / "logs" / "locks" / f"{session.name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as handle:
+        try:
+            # The kernel frees the lock when the process ends, however it ends.
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AppError(
+                f"Another run is working on {session.name} in {output_dir}.",
+                ExitCode.TRY_AGAIN,
+                "Wait for it to end, then run the same command again.",
+            ) from error
+        staging = output_dir / _STAGING / session.name
+        shutil.rmtree(staging, ignore_errors=True)
+        try:
+            yield SessionWriter(output_dir, session)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _files_of(marker: Path) -> set[str]:
+    """Return the files of an earlier result; none if its marker is missing or damaged."""
+    try:
+        return set(json.loads(marker.read_text(encoding="utf-8"))["Files"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _set_default_mode(path: Path) -> None:
+    """Give a temporary file the permissions that a plain new file would have."""
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)

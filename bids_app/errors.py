@@ -1,0 +1,73 @@
+"""Exit codes and the one exception class that carries them to the command line.
+
+The numbers follow the BIDS execution specification draft (BEP027) and ``sysexits.h``; usage
+errors keep argparse's 2. ``docs/exit-codes.md`` lists them for users.
+"""
+
+from enum import IntEnum
+
+from pipelines.errors import DataError, DeviceError, ModelError, PipelineError
+
+
+class ExitCode(IntEnum):
+    """What the process returns; the last line of the log names the same code."""
+
+    OK = 0
+    FAILURE = 1
+    USAGE = 2
+    INVALID_DATASET = 16
+    NOTHING_SELECTED = 18
+    BAD_DATA = 65
+    INPUT_MISSING = 66
+    UNAVAILABLE = 69
+    CANNOT_CREATE = 73
+    IO_FAILURE = 74
+    TRY_AGAIN = 75
+    PARTIAL = 80
+
+
+class AppError(Exception):
+    """A mistake or a state of the world that a person can mend.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, and in which file.
+    exit_code : ExitCode
+        What the process returns when this error ends the run.
+    hint : str, optional
+        What to do about it.
+    """
+
+    def __init__(self, message: str, exit_code: ExitCode, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.exit_code = exit_code
+        self.hint = hint
+
+
+_EXIT_CODE_OF: dict[type[PipelineError], ExitCode] = {
+    DataError: ExitCode.BAD_DATA,
+    ModelError: ExitCode.UNAVAILABLE,
+    DeviceError: ExitCode.UNAVAILABLE,
+}
+
+
+def from_pipeline(error: PipelineError, context: str = "") -> AppError:
+    """Give an error of the science its exit code.
+
+    Parameters
+    ----------
+    error : PipelineError
+        What a pipeline function raised.
+    context : str, optional
+        Where it happened (a file or session), put before the message.
+
+    Returns
+    -------
+    AppError
+        With the code of the error's class, or ``FAILURE`` for a class without one.
+    """
+    exit_code = _EXIT_CODE_OF.get(type(error), ExitCode.FAILURE)
+    message = f"{context}: {error.message}" if context else error.message
+    return AppError(message, exit_code, error.hint)

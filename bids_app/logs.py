@@ -1,0 +1,45 @@
+"""Logging: short lines for people on the terminal, everything in a file per run."""
+
+import logging
+import sys
+import time
+import uuid
+from pathlib import Path
+
+LOGGER = logging.getLogger("myomids")
+
+_LEVELS = {0: logging.INFO, 1: logging.INFO, 2: logging.DEBUG}
+_FILE_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+
+def new_run_id() -> str:
+    """Return a name for this run that sorts by time and no other run has."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + uuid.uuid4().hex[:8]
+
+
+def start_logging(verbosity: int, log_file: Path | None = None) -> None:
+    """Send messages to the terminal and, if given, to a file.
+
+    Parameters
+    ----------
+    verbosity : int
+        0 shows our own messages, 1 those of the science too, 2 everything in detail.
+    log_file : Path or None
+        File that several processes may append to.
+    """
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(logging.Formatter("%(levelname)-7s %(message)s"))
+    terminal.setLevel(_LEVELS[min(verbosity, 2)])
+    if verbosity == 0:
+        terminal.addFilter(lambda r: r.name == LOGGER.name or r.levelno >= logging.WARNING)
+    handlers: list[logging.Handler] = [terminal]
+    if log_file is not None:
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        to_file = logging.FileHandler(log_file, encoding="utf-8")
+        to_file.setFormatter(logging.Formatter(_FILE_FORMAT))
+        handlers.append(to_file)
+    # Third-party debug output is noise even with -vv.
+    logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
+    for name in (LOGGER.name, "bids_app", "pipelines"):
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    logging.captureWarnings(True)

@@ -1,0 +1,135 @@
+"""Where every number comes from: dataset description, sidecar provenance, citations."""
+
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bids_app.derivatives import BIDSIGNORE, write_json, write_text
+from bids_app.errors import AppError, ExitCode
+from bids_app.settings import Settings
+from bids_app.version import __version__
+
+BIDS_VERSION = "1.10.0"
+
+# Packages whose version can change a number.
+_NUMERIC_PACKAGES = (
+    "nibabel",
+    "nnunetv2",
+    "numpy",
+    "openvino",
+    "pandas",
+    "scikit-image",
+    "scipy",
+    "SimpleITK",
+    "torch",
+)
+
+_CITATION = """\
+# How to cite
+
+These results were made with MyoMIDS {version}, research software that is not a medical device.
+Please cite the software and the methods it rests on:
+
+- Segmentation: Isensee F, et al. nnU-Net: a self-configuring method for deep learning-based
+  biomedical image segmentation. Nat Methods 2021;18:203-211. doi:10.1038/s41592-020-01008-z
+- Reading the dataset: Yarkoni T, et al. PyBIDS: Python tools for BIDS datasets. JOSS 2019;4:1294.
+  doi:10.21105/joss.01294
+- Fat fraction and its noise bias: Liu CY, et al. Fat quantification with IDEAL gradient echo
+  imaging: correction of bias from T1 and noise. Magn Reson Med 2007;58:354-364.
+  doi:10.1002/mrm.21301
+- Reporting of muscle MRI in neuromuscular disease: Warman-Chardon J, et al. ENMC workshop report.
+  Neuromuscul Disord 2025. doi:10.1016/j.nmd.2025.106304
+
+The model and the exact settings of a result stand in the JSON sidecar next to it.
+"""
+
+
+def generated_by() -> dict[str, Any]:
+    """Return this software as an entry of ``GeneratedBy``."""
+    entry: dict[str, Any] = {"Name": "MyoMIDS", "Version": __version__}
+    tag = os.environ.get("MYOMIDS_CONTAINER_TAG")
+    if tag:
+        entry["Container"] = {
+            "Type": os.environ.get("MYOMIDS_CONTAINER_TYPE", "docker"),
+            "Tag": tag,
+        }
+    return entry
+
+
+def software_versions() -> dict[str, str]:
+    """Return the versions of Python and of every package that can change a number."""
+    versions = {"Python": platform.python_version()}
+    for package in _NUMERIC_PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+def bids_uri(path: Path, dataset_root: Path, dataset_name: str = "raw") -> str:
+    """Name an input file as a BIDS URI, which holds no folder of the machine."""
+    return f"bids:{dataset_name}:{path.relative_to(dataset_root).as_posix()}"
+
+
+def write_dataset_files(settings: Settings) -> None:
+    """Write the files that describe the output dataset, or check that they are ours.
+
+    Raises
+    ------
+    AppError
+        ``CANNOT_CREATE`` if the folder holds another dataset, or results of another version.
+    """
+    description = settings.output_dir / "dataset_description.json"
+    if description.exists():
+        _check_description(description, overwrite=settings.overwrite)
+    content = {
+        "Name": "MyoMIDS: per-muscle fat fractions",
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "GeneratedBy": [generated_by()],
+        "SourceDatasets": [{"URL": _relative(settings.bids_dir, settings.output_dir)}],
+        "DatasetLinks": _links(settings),
+        "HowToAcknowledge": "See CITATION.md.",
+    }
+    if not description.exists() or settings.overwrite:
+        write_json(description, content)
+        write_text(settings.output_dir / ".bidsignore", "\n".join(BIDSIGNORE) + "\n")
+        write_text(settings.output_dir / "CITATION.md", _CITATION.format(version=__version__))
+
+
+def _check_description(path: Path, *, overwrite: bool) -> None:
+    """Refuse to write into somebody else's dataset or beside results of another version."""
+    hint = "Choose a new output folder."
+    try:
+        generators: Sequence[Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))[
+            "GeneratedBy"
+        ]
+        ours = [g for g in generators if g.get("Name") == "MyoMIDS"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        ours = []
+    if not ours:
+        raise AppError(
+            f"{path} describes a dataset that MyoMIDS did not make.", ExitCode.CANNOT_CREATE, hint
+        )
+    if ours[0].get("Version") != __version__ and not overwrite:
+        raise AppError(
+            f"The results in {path.parent} were made by MyoMIDS {ours[0].get('Version')}; "
+            f"this is {__version__}. Versions are not mixed in one dataset.",
+            ExitCode.CANNOT_CREATE,
+            f"{hint[:-1]}, or recompute all participants with --overwrite.",
+        )
+
+
+def _links(settings: Settings) -> dict[str, str]:
+    folders = {"raw": settings.bids_dir, **settings.derivatives}
+    return {name: _relative(folder, settings.output_dir) for name, folder in folders.items()}
+
+
+def _relative(folder: Path, start: Path) -> str:
+    """Describe a folder relative to the output: absolute paths can name people."""
+    return Path(os.path.relpath(folder, start)).as_posix()

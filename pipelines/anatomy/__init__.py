@@ -1,0 +1,1 @@
+"""The muscle vocabulary: names, sides, regions, groups, label values. Tables, not code."""

@@ -1,0 +1,34 @@
+"""Errors the science raises; the app turns each class into one exit code.
+
+The scientific packages know no exit codes. They say what is wrong (the message) and what a
+person can do about it (the hint), and leave the rest to the caller.
+"""
+
+
+class PipelineError(Exception):
+    """Base of every error a pipeline function raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, naming the array, table or file.
+    hint : str, optional
+        What to do about it.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class DataError(PipelineError):
+    """An image or table holds values the method cannot work on."""
+
+
+class ModelError(PipelineError):
+    """A segmentation or diagnosis model is missing, damaged, untrusted or does not fit the data."""
+
+
+class DeviceError(PipelineError):
+    """The requested computing device cannot be had."""

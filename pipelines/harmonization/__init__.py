@@ -1,0 +1,1 @@
+"""One score for many scales: how readers' grades and fat fractions become comparable."""

@@ -1,0 +1,42 @@
+"""The form of a quality check: one light with its value and what it means.
+
+Every step of the science reports its checks in this form; they are stored in the sidecar of the
+file they judge and shown as lights in the report.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Level = Literal["pass", "warn", "fail"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One quality check.
+
+    Attributes
+    ----------
+    name : str
+        Stable snake_case identifier, e.g. ``noise_floor``.
+    level : {'pass', 'warn', 'fail'}
+        ``warn``: read with care; ``fail``: do not use without looking.
+    text : str
+        One sentence for a person: what was found and what to do.
+    value : float or None
+        The measured value, if there is a number.
+    unit : str
+        Unit of `value` (``%``, ``mm``, ``1``, ...).
+    threshold : float or None
+        The limit `value` was compared with.
+    """
+
+    name: str
+    level: Level
+    text: str
+    value: float | None = None
+    unit: str = ""
+    threshold: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the check as a JSON-serializable dictionary."""
+        return asdict(self)
