@@ -53,15 +53,27 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _list(arguments)
         settings = parse_settings(arguments)
         _limit_threads(settings)
-        from bids_app.run import run
-
-        return run(settings, arguments)
+        return int(_run(settings))
     except AppError as error:
         _print_error(error)
         return int(error.exit_code)
     except KeyboardInterrupt:
         print("myomids: interrupted. Run the same command again to resume.", file=sys.stderr)
         return int(ExitCode.TRY_AGAIN)
+
+
+def _run(settings: Settings) -> ExitCode:
+    """Run the level that was asked for."""
+    if settings.analysis_level == "group":
+        raise AppError(
+            "The group level is not part of this version.",
+            ExitCode.UNAVAILABLE,
+            "It still lacks harmonization of scores, training and diagnosis. The per-muscle "
+            "tables of the participant level are complete: see *_desc-muscles_stats.tsv.",
+        )
+    from bids_app.participant import run_participant_level
+
+    return run_participant_level(settings)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,8 +1,9 @@
 """Name and write every output file; nothing else in the app does.
 
 A session's files are written to a staging folder inside the output folder and moved into place
-together, so that a failed or killed session leaves nothing half-written. A marker, written last,
-says that the session is complete, what it was made from, and which files belong to it.
+together, so that a failed or killed session leaves nothing half-written. A marker, put in place
+last, says that the session is complete, what it was made from, and which files belong to it. A list
+of the files being moved lets the next run clear a session that was killed on the way.
 """
 
 import fcntl
@@ -32,6 +33,7 @@ BIDSIGNORE = ("mr-*", "*.html", "logs", "figures", "group_*", "models", "CITATIO
 _COMPLETE = "logs/complete"
 _FAILED = "logs/failed"
 _STAGING = "logs/staging"
+_MOVING = "logs/moving"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ class SessionId:
     def report(self) -> Path:
         """The report page, relative to the output folder."""
         return Path(f"{self.name}.html")
+
+    @property
+    def figures(self) -> Path:
+        """Folder of the report's figures, relative to the output folder."""
+        return Path(f"sub-{self.participant}") / "figures"
 
 
 @dataclass(frozen=True)
@@ -146,14 +153,16 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file atomically."""
-    write_text(path, json.dumps(content, indent=2, allow_nan=False, default=str) + "\n")
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def read_marker(output_dir: Path, session: SessionId) -> dict[str, Any] | None:
     """Return what a complete session was made from, or None if it is not complete."""
-    path = output_dir / _COMPLETE / f"{session.name}.json"
+    path = _log_file(output_dir, _COMPLETE, session)
     try:
-        marker: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        marker = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(marker, dict):
+            raise ValueError("not a JSON object")
     except FileNotFoundError:
         return None
     except ValueError as error:
@@ -167,7 +176,7 @@ def read_marker(output_dir: Path, session: SessionId) -> dict[str, Any] | None:
 
 def write_failure(output_dir: Path, session: SessionId, reason: Mapping[str, Any]) -> None:
     """Leave the reason of a failed session in ``logs/failed``."""
-    write_json(output_dir / _FAILED / f"{session.name}.json", reason)
+    write_json(_log_file(output_dir, _FAILED, session), reason)
 
 
 class SessionWriter:
@@ -217,9 +226,10 @@ class SessionWriter:
         """Write a text file."""
         self._path(name).write_text(content, encoding="utf-8")
 
-    def staged(self, name: Path) -> Path:
-        """Return where a file lies until :meth:`commit`."""
-        return self._staging / name
+    @property
+    def folder(self) -> Path:
+        """Where the files lie until :meth:`commit`, under their names in the output folder."""
+        return self._staging
 
     def commit(self, made_from: Mapping[str, Any]) -> None:
         """Move every file into place, drop files of an earlier result, write the marker.
@@ -229,31 +239,38 @@ class SessionWriter:
         made_from : Mapping
             Version, settings and inputs, stored in the marker.
         """
-        marker = self._output_dir / _COMPLETE / f"{self._session.name}.json"
+        marker = _log_file(self._output_dir, _COMPLETE, self._session)
+        moving = _log_file(self._output_dir, _MOVING, self._session)
         old = _files_of(marker)
-        marker.unlink(missing_ok=True)
         checksums = {}
+        # Everything that needs space on the disk comes first: a full one changes nothing.
         for name in self._written:
-            staged, final = self._staging / name, self._output_dir / name
-            _set_default_mode(staged)
-            checksums[name.as_posix()] = sha256(staged)
-            final.parent.mkdir(parents=True, exist_ok=True)
-            staged.replace(final)
-        for name in old - checksums.keys():
-            (self._output_dir / name).unlink(missing_ok=True)
-        write_json(marker, {**made_from, "Files": checksums})
-        (self._output_dir / _FAILED / f"{self._session.name}.json").unlink(missing_ok=True)
+            _set_default_mode(self._staging / name)
+            checksums[name.as_posix()] = sha256(self._staging / name)
+            (self._output_dir / name).parent.mkdir(parents=True, exist_ok=True)
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        write_json(self._staging / marker.name, {**made_from, "Files": checksums})
+        write_json(moving, {"Files": sorted(old | checksums.keys())})
+        marker.unlink(missing_ok=True)
+        for name in self._written:
+            (self._staging / name).replace(self._output_dir / name)
+        for stale in old - checksums.keys():
+            (self._output_dir / stale).unlink(missing_ok=True)
+        (self._staging / marker.name).replace(marker)
+        moving.unlink()
+        _log_file(self._output_dir, _FAILED, self._session).unlink(missing_ok=True)
 
     def _path(self, name: Path) -> Path:
         path = self._staging / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._written.append(name)
+        if name not in self._written:
+            self._written.append(name)
         return path
 
 
 @contextmanager
 def session_writer(output_dir: Path, session: SessionId) -> Iterator[SessionWriter]:
-    """Hold a session for this process and clear its staging folder on the way in and out.
+    """Hold a session for this process and clear what is unfinished of it on the way in and out.
 
     Yields
     ------
@@ -263,7 +280,8 @@ def session_writer(output_dir: Path, session: SessionId) -> Iterator[SessionWrit
     Raises
     ------
     AppError
-        ``TRY_AGAIN`` if another process is working on the session.
+        ``TRY_AGAIN`` if another process is working on the session; ``IO_FAILURE`` if the file
+        system of the output folder has no file locks.
     """
     lock = output_dir / "logs" / "locks" / f"{session.name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -277,12 +295,17 @@ def session_writer(output_dir: Path, session: SessionId) -> Iterator[SessionWrit
                 ExitCode.TRY_AGAIN,
                 "Wait for it to end, then run the same command again.",
             ) from error
-        staging = output_dir / _STAGING / session.name
-        shutil.rmtree(staging, ignore_errors=True)
+        except OSError as error:
+            raise AppError(
+                f"The file system of {output_dir} has no file locks: {error.strerror}.",
+                ExitCode.IO_FAILURE,
+                "Write to another disk, or have it mounted with locks (Lustre: -o flock).",
+            ) from error
+        _clear_unfinished(output_dir, session)
         try:
             yield SessionWriter(output_dir, session)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            _clear_unfinished(output_dir, session)
 
 
 def sha256(path: Path) -> str:
@@ -291,8 +314,26 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _log_file(output_dir: Path, kind: str, session: SessionId) -> Path:
+    """Return the file that says something about a session as a whole."""
+    return output_dir / kind / f"{session.name}.json"
+
+
+def _clear_unfinished(output_dir: Path, session: SessionId) -> None:
+    """Remove staged files, and those in place of a result that was not completed."""
+    shutil.rmtree(output_dir / _STAGING / session.name, ignore_errors=True)
+    moving = _log_file(output_dir, _MOVING, session)
+    if not moving.exists():
+        return
+    # With its marker, the earlier result is still untouched or the new one is complete.
+    if not _log_file(output_dir, _COMPLETE, session).exists():
+        for name in _files_of(moving):
+            (output_dir / name).unlink(missing_ok=True)
+    moving.unlink()
+
+
 def _files_of(marker: Path) -> set[str]:
-    """Return the files of an earlier result; none if its marker is missing or damaged."""
+    """Return the files of a result; none if the file that lists them is missing or damaged."""
     try:
         return set(json.loads(marker.read_text(encoding="utf-8"))["Files"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):

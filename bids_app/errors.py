@@ -40,10 +40,14 @@ class AppError(Exception):
     """
 
     def __init__(self, message: str, exit_code: ExitCode, hint: str = "") -> None:
-        super().__init__(message)
+        # All three, so that the error can travel between processes.
+        super().__init__(message, exit_code, hint)
         self.message = message
         self.exit_code = exit_code
         self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
 
 
 _EXIT_CODE_OF: dict[type[PipelineError], ExitCode] = {
@@ -68,6 +72,7 @@ def from_pipeline(error: PipelineError, context: str = "") -> AppError:
     AppError
         With the code of the error's class, or ``FAILURE`` for a class without one.
     """
-    exit_code = _EXIT_CODE_OF.get(type(error), ExitCode.FAILURE)
+    codes = (code for kind, code in _EXIT_CODE_OF.items() if isinstance(error, kind))
+    exit_code = next(codes, ExitCode.FAILURE)
     message = f"{context}: {error.message}" if context else error.message
     return AppError(message, exit_code, error.hint)

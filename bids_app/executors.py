@@ -4,6 +4,7 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from typing import TypeVar
 
 Task = TypeVar("Task")
@@ -54,12 +55,13 @@ def run_tasks(
         running: set[Future[Result]] = set()
         try:
             while True:
-                while len(running) < processes and (task := next(queue, None)) is not None:
+                for task in islice(queue, processes - len(running)):
                     running.add(pool.submit(function, task))
                 if not running:
                     return
                 done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
+                # Finished tasks first: a lost worker must not take their results with it.
+                for future in sorted(done, key=lambda f: f.exception() is not None):
                     yield future.result()
         except BrokenProcessPool as error:
             raise WorkerLostError("a worker process died; probably memory ran out") from error

@@ -6,7 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bids_app.errors import from_pipeline
 from pipelines.anatomy.vocabulary import muscles
+from pipelines.errors import PipelineError
 from pipelines.harmonization.scales import scales
 
 
@@ -26,6 +28,11 @@ def listing(what: str, *, as_json: bool = False, registry: Path | None = None) -
     -------
     str
         Text to print.
+
+    Raises
+    ------
+    AppError
+        ``UNAVAILABLE`` if the additional registry is unusable.
     """
     rows, columns = _rows(what, registry)
     if as_json:
@@ -40,7 +47,11 @@ def _rows(what: str, registry: Path | None) -> tuple[list[dict[str, Any]], Seque
         return [asdict(s) for s in scales().values()], ("name", "lowest", "highest", "description")
     from pipelines.segmentation.registry import listing as models
 
-    return [asdict(m) for m in models(registry)], ("name", "version", "region", "licence", "source")
+    try:
+        rows = [asdict(m) for m in models(registry)]
+    except PipelineError as error:
+        raise from_pipeline(error) from error
+    return rows, ("name", "version", "region", "licence", "source")
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

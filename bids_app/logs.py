@@ -6,6 +6,8 @@ import time
 import uuid
 from pathlib import Path
 
+from bids_app.errors import AppError, ExitCode
+
 LOGGER = logging.getLogger("myomids")
 
 _LEVELS = {0: logging.INFO, 1: logging.INFO, 2: logging.DEBUG}
@@ -43,3 +45,24 @@ def start_logging(verbosity: int, log_file: Path | None = None) -> None:
     for name in (LOGGER.name, "bids_app", "pipelines"):
         logging.getLogger(name).setLevel(logging.DEBUG)
     logging.captureWarnings(True)
+
+
+def log_error(error: AppError) -> ExitCode:
+    """Write why a run ended and what to do about it; the last line names the exit code.
+
+    Returns
+    -------
+    ExitCode
+        What the process shall return.
+    """
+    LOGGER.error("%s", error.message)
+    if error.hint:
+        LOGGER.error("hint: %s", error.hint)
+    return log_exit_code(error.exit_code)
+
+
+def log_exit_code(code: ExitCode) -> ExitCode:
+    """Write the last line of every log."""
+    level = logging.INFO if code == ExitCode.OK else logging.ERROR
+    LOGGER.log(level, "exit code %d (%s)", int(code), code.name)
+    return code

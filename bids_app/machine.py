@@ -4,6 +4,7 @@
 limits read here are the ones the kernel or the scheduler enforces.
 """
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,12 @@ from pathlib import Path
 SESSION_MEMORY_GB = 6.0
 
 _CGROUP = Path("/sys/fs/cgroup")
+_MEMBERSHIP = Path("/proc/self/cgroup")
+_MEMINFO = Path("/proc/meminfo")
+
+# What SLURM and /proc/meminfo call MB and kB are powers of two.
+_MIB = 2**20
+_KIB = 2**10
 
 
 @dataclass(frozen=True)
@@ -22,29 +29,34 @@ class Workers:
     threads: int
 
 
-def available_cpus(cgroup: Path = _CGROUP) -> int:
-    """Return the number of CPUs this process may use (at least 1)."""
-    limits = [len(os.sched_getaffinity(0))]
-    quota = _cpu_quota(cgroup)
-    if quota is not None:
-        limits.append(max(1, int(quota)))
-    slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    if slurm.isdecimal():
-        limits.append(max(1, int(slurm)))
-    return min(limits)
+def available_cpus(cgroup: Path = _CGROUP, membership: Path = _MEMBERSHIP) -> int:
+    """Return the number of CPUs this process may use (at least 1).
+
+    Parameters
+    ----------
+    cgroup, membership : Path
+        Where the kernel shows the control groups, and those of this process.
+    """
+    limits = [float(len(os.sched_getaffinity(0)))]
+    limits += [_cpu_quota(folder) for folder in _cgroup_folders(cgroup, membership, "cpu")]
+    limits.append(_number(os.environ.get("SLURM_CPUS_PER_TASK", "")))
+    return max(1, int(min(limits)))
 
 
-def available_memory_gb(cgroup: Path = _CGROUP, meminfo: Path = Path("/proc/meminfo")) -> float:
-    """Return the memory this process may use, GB."""
-    limits = [_available_kb(meminfo) / 1e6]
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        text = _read(cgroup / name)
-        if text.isdecimal():
-            limits.append(int(text) / 1e9)
-    slurm = os.environ.get("SLURM_MEM_PER_NODE", "")
-    if slurm.isdecimal():
-        limits.append(int(slurm) / 1e3)
-    return min(limits)
+def available_memory_gb(
+    cgroup: Path = _CGROUP, membership: Path = _MEMBERSHIP, meminfo: Path = _MEMINFO
+) -> float:
+    """Return the memory this process may use, GB.
+
+    Parameters
+    ----------
+    cgroup, membership, meminfo : Path
+        Where the kernel shows the control groups, those of this process, and the free memory.
+    """
+    limits = [_free_memory(meminfo), _slurm_memory()]
+    for folder in _cgroup_folders(cgroup, membership, "memory"):
+        limits += [_number(_read(folder / n)) for n in ("memory.max", "memory.limit_in_bytes")]
+    return min(limits) / 1e9
 
 
 def plan_workers(
@@ -79,23 +91,52 @@ def plan_workers(
     return Workers(side_by_side, threads or max(1, cpus // side_by_side))
 
 
-def _cpu_quota(cgroup: Path) -> float | None:
-    """Read the CPU quota of cgroup version 2, then 1, as a number of CPUs."""
-    fields = _read(cgroup / "cpu.max").split()
-    if len(fields) == 2 and fields[0].isdecimal():
-        return int(fields[0]) / int(fields[1])
-    quota = _read(cgroup / "cpu" / "cpu.cfs_quota_us")
-    period = _read(cgroup / "cpu" / "cpu.cfs_period_us")
-    if quota.isdecimal() and period.isdecimal():
-        return int(quota) / int(period)
-    return None
+def _cgroup_folders(root: Path, membership: Path, controller: str) -> list[Path]:
+    """Return the folders whose limits bind this process: its own control group and its parents.
+
+    A container may show only the root, or name a group that it cannot see: then the folders that
+    exist count.
+    """
+    folders = [root, root / controller]
+    for line in _read(membership).splitlines():
+        _, controllers, group = line.split(":", 2)
+        # Version 2 has one tree and names no controllers, version 1 a tree for each.
+        if controllers and controller not in controllers.split(","):
+            continue
+        tree = root / controller if controllers else root
+        own = tree / group.lstrip("/")
+        folders += [folder for folder in (own, *own.parents) if tree in folder.parents]
+    return folders
 
 
-def _available_kb(meminfo: Path) -> int:
-    for line in meminfo.read_text(encoding="ascii").splitlines():
+def _cpu_quota(folder: Path) -> float:
+    """Return the CPU quota of a control group (version 2, then 1) as a number of CPUs."""
+    quota, _, period = _read(folder / "cpu.max").partition(" ")
+    if not quota:
+        quota = _read(folder / "cpu.cfs_quota_us")
+        period = _read(folder / "cpu.cfs_period_us")
+    limited = quota.isdecimal() and period.isdecimal()
+    return int(quota) / int(period) if limited else math.inf
+
+
+def _slurm_memory() -> float:
+    """Return the memory SLURM gives this job on this node, bytes."""
+    per_node = _number(os.environ.get("SLURM_MEM_PER_NODE", ""))
+    per_cpu = _number(os.environ.get("SLURM_MEM_PER_CPU", ""))
+    cpus = _number(os.environ.get("SLURM_CPUS_ON_NODE", ""))
+    return min(per_node, per_cpu * cpus) * _MIB
+
+
+def _free_memory(meminfo: Path) -> float:
+    for line in _read(meminfo).splitlines():
         if line.startswith("MemAvailable:"):
-            return int(line.split()[1])
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1000
+            return _number(line.split()[1]) * _KIB
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+def _number(text: str) -> float:
+    """Read a limit; infinite where there is none (``max``, ``-1``, 0 or nothing)."""
+    return float(text) if text.isdecimal() and int(text) > 0 else math.inf
 
 
 def _read(path: Path) -> str:

@@ -1,12 +1,12 @@
 """What became of each session, and what that makes of the run."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from bids_app.derivatives import SessionId
 from bids_app.errors import AppError, ExitCode
+from bids_app.logs import LOGGER, log_exit_code
 from bids_app.resources import Step
 
 
@@ -65,7 +65,7 @@ def exit_code_of(outcomes: Sequence[Outcome]) -> ExitCode:
     return failed.pop() if len(failed) == 1 else ExitCode.FAILURE
 
 
-def log_summary(outcomes: Sequence[Outcome], logger: logging.Logger) -> ExitCode:
+def log_summary(outcomes: Sequence[Outcome]) -> ExitCode:
     """Write how the run went; the last line names the exit code.
 
     Returns
@@ -79,25 +79,13 @@ def log_summary(outcomes: Sequence[Outcome], logger: logging.Logger) -> ExitCode
     }
     for outcome in outcomes:
         if outcome.status == "failed":
-            logger.error("%s failed: %s", outcome.session.name, outcome.message)
+            LOGGER.error("%s failed: %s", outcome.session.name, outcome.message)
             if outcome.hint:
-                logger.error("%s hint: %s", outcome.session.name, outcome.hint)
-    code = exit_code_of(outcomes)
-    logger.info(
+                LOGGER.error("%s hint: %s", outcome.session.name, outcome.hint)
+    LOGGER.info(
         "%d session(s) complete, %d skipped (complete before), %d failed",
         counts["complete"],
         counts["skipped"],
         counts["failed"],
     )
-    log_exit_code(code, logger)
-    return code
-
-
-def log_exit_code(code: ExitCode, logger: logging.Logger) -> None:
-    """Write the last line of every log."""
-    logger.log(
-        logging.INFO if code == ExitCode.OK else logging.ERROR,
-        "exit code %d (%s)",
-        int(code),
-        code.name,
-    )
+    return log_exit_code(exit_code_of(outcomes))

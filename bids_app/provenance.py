@@ -4,13 +4,15 @@ import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from bids_app.derivatives import BIDSIGNORE, write_json, write_text
 from bids_app.errors import AppError, ExitCode
-from bids_app.settings import Settings
+from bids_app.reports.content import DataOrigin, RunInfo
+from bids_app.settings import INPUT_NAME, Settings
 from bids_app.version import __version__
 
 BIDS_VERSION = "1.10.0"
@@ -60,6 +62,31 @@ def generated_by() -> dict[str, Any]:
     return entry
 
 
+def run_info(settings: Settings) -> RunInfo:
+    """Return how results were made, for the report.
+
+    The data are called phantom or simulated if the name of the dataset or its description says
+    so.
+    """
+    return RunInfo(
+        software="MyoMIDS",
+        version=__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        settings=settings.as_dict(),
+        data_origin=_data_origin(settings.bids_dir / "dataset_description.json"),
+    )
+
+
+def _data_origin(description: Path) -> DataOrigin:
+    try:
+        name = str(json.loads(description.read_text(encoding="utf-8")).get("Name", "")).lower()
+    except (OSError, ValueError, AttributeError):
+        return ""
+    if "phantom" in name:
+        return "phantom"
+    return "simulated" if "simulated" in name else ""
+
+
 def software_versions() -> dict[str, str]:
     """Return the versions of Python and of every package that can change a number."""
     versions = {"Python": platform.python_version()}
@@ -71,7 +98,7 @@ def software_versions() -> dict[str, str]:
     return versions
 
 
-def bids_uri(path: Path, dataset_root: Path, dataset_name: str = "raw") -> str:
+def bids_uri(path: Path, dataset_root: Path, dataset_name: str = INPUT_NAME) -> str:
     """Name an input file as a BIDS URI, which holds no folder of the machine."""
     return f"bids:{dataset_name}:{path.relative_to(dataset_root).as_posix()}"
 
@@ -79,37 +106,46 @@ def bids_uri(path: Path, dataset_root: Path, dataset_name: str = "raw") -> str:
 def write_dataset_files(settings: Settings) -> None:
     """Write the files that describe the output dataset, or check that they are ours.
 
+    A description that is there stays as it is (unless everything is overwritten); folders that
+    it does not link to yet are added, so that every BIDS URI in the dataset can be followed.
+
     Raises
     ------
     AppError
         ``CANNOT_CREATE`` if the folder holds another dataset, or results of another version.
     """
     description = settings.output_dir / "dataset_description.json"
+    links = _links(settings)
     if description.exists():
-        _check_description(description, overwrite=settings.overwrite)
+        existing = _read_description(description, overwrite=settings.overwrite)
+        known = existing.get("DatasetLinks") or {}
+        if not settings.overwrite:
+            if not links.keys() <= known.keys():
+                write_json(description, {**existing, "DatasetLinks": {**links, **known}})
+            return
+        links = {**known, **links}
     content = {
         "Name": "MyoMIDS: per-muscle fat fractions",
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "GeneratedBy": [generated_by()],
         "SourceDatasets": [{"URL": _relative(settings.bids_dir, settings.output_dir)}],
-        "DatasetLinks": _links(settings),
+        "DatasetLinks": links,
         "HowToAcknowledge": "See CITATION.md.",
     }
-    if not description.exists() or settings.overwrite:
-        write_json(description, content)
-        write_text(settings.output_dir / ".bidsignore", "\n".join(BIDSIGNORE) + "\n")
-        write_text(settings.output_dir / "CITATION.md", _CITATION.format(version=__version__))
+    write_text(settings.output_dir / ".bidsignore", "\n".join(BIDSIGNORE) + "\n")
+    write_text(settings.output_dir / "CITATION.md", _CITATION.format(version=__version__))
+    # Last: where it stands, the others do too.
+    write_json(description, content)
 
 
-def _check_description(path: Path, *, overwrite: bool) -> None:
-    """Refuse to write into somebody else's dataset or beside results of another version."""
+def _read_description(path: Path, *, overwrite: bool) -> dict[str, Any]:
+    """Read it; refuse somebody else's dataset and results of another version."""
     hint = "Choose a new output folder."
+    description: dict[str, Any] = {}
     try:
-        generators: Sequence[Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))[
-            "GeneratedBy"
-        ]
-        ours = [g for g in generators if g.get("Name") == "MyoMIDS"]
+        description = json.loads(path.read_text(encoding="utf-8"))
+        ours = [g for g in description["GeneratedBy"] if g.get("Name") == "MyoMIDS"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         ours = []
     if not ours:
@@ -123,13 +159,14 @@ def _check_description(path: Path, *, overwrite: bool) -> None:
             ExitCode.CANNOT_CREATE,
             f"{hint[:-1]}, or recompute all participants with --overwrite.",
         )
+    return description
 
 
 def _links(settings: Settings) -> dict[str, str]:
-    folders = {"raw": settings.bids_dir, **settings.derivatives}
+    folders = {INPUT_NAME: settings.bids_dir, **settings.derivatives}
     return {name: _relative(folder, settings.output_dir) for name, folder in folders.items()}
 
 
 def _relative(folder: Path, start: Path) -> str:
-    """Describe a folder relative to the output: absolute paths can name people."""
-    return Path(os.path.relpath(folder, start)).as_posix()
+    """Name a folder as a URI relative to the output: absolute paths can name people."""
+    return quote(Path(os.path.relpath(folder, start)).as_posix())

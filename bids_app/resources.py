@@ -57,5 +57,5 @@ def _reset_peak_memory() -> None:
 def _peak_memory_mb() -> float:
     for line in (_PROC / "status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1e3
+            return int(line.split()[1]) * 1024 / 1e6
     return 0.0

@@ -18,6 +18,9 @@ FatFractionUnits = Literal["auto", "fraction", "percent", "permille"]
 
 DEFAULT_MODEL = "thigh11"
 
+# The input dataset in BIDS URIs; folders given with --derivatives have their own names there.
+INPUT_NAME = "raw"
+
 _MEMORY_UNITS = {"MB": 1e-3, "GB": 1.0, "TB": 1e3}
 
 
@@ -90,6 +93,15 @@ class Settings:
     reports_only: bool = False
     resource_monitor: bool = False
     verbosity: int = 0
+
+    def __post_init__(self) -> None:
+        for name in self.derivatives:
+            if name == INPUT_NAME or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+                raise AppError(
+                    f"{name!r} cannot be the name of a folder in --derivatives.",
+                    ExitCode.USAGE,
+                    f"Use letters, digits, '-' and '_'; {INPUT_NAME!r} is the input dataset.",
+                )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain values for YAML or JSON."""
@@ -193,6 +205,9 @@ _COUNTS = {"nprocs", "omp_nthreads"}
 
 def _convert(key: str, value: Any, path: Path) -> Any:
     """Convert one YAML value to the type its setting has."""
+    if key in _NOT_IN_FILE:
+        hint = "Give it on the command line."
+        raise AppError(f"{path} cannot set {key!r}.", ExitCode.USAGE, hint)
     known = {f.name for f in fields(Settings)} - _NOT_IN_FILE
     if key not in known:
         near = difflib.get_close_matches(key, known, n=1)
@@ -215,7 +230,8 @@ def _convert(key: str, value: Any, path: Path) -> Any:
             raise wrong
         return tuple(values)
     if key == "derivatives":
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+            wrong.hint = "Write one line 'NAME: PATH' per folder, indented below 'derivatives:'."
             raise wrong
         return {str(name): Path(folder) for name, folder in value.items()}
     if not isinstance(value, str):

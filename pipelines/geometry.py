@@ -1,4 +1,4 @@
-"""Voxel grids: orientation, voxel size, resampling, common field of view.
+"""Voxel grids: orientation, voxel size, comparison, resampling.
 
 Every array here is paired with its 4x4 affine in millimetres (NIfTI convention, RAS+ world).
 The science works on arrays in *canonical* order: axis 0 runs from the patient's left to right,
@@ -104,9 +104,37 @@ def to_canonical(data: Array, affine: Affine) -> tuple[Array, Affine, Orientatio
 def from_canonical(data: Array, orientation: Orientation) -> Array:
     """Bring a canonical array back to the order in which its source was stored."""
     identity = orientations.axcodes2ornt(("R", "A", "S"))
-    back = orientations.ornt_transform(orientation.transform, identity)
+    back = orientations.ornt_transform(identity, orientation.transform)
     stored: Array = orientations.apply_orientation(data, back)
     return stored
+
+
+def restore(data: Array, affine: Affine, orientation: Orientation) -> tuple[Array, Affine]:
+    """Bring a canonical image, whole or cropped, back to its source's order with its affine.
+
+    Parameters
+    ----------
+    data : ndarray of shape (x, y, z)
+        Canonical image on the grid of the source or a box of it.
+    affine : ndarray of shape (4, 4)
+        Its affine, mm.
+    orientation : Orientation
+        From :func:`to_canonical` of the source.
+
+    Returns
+    -------
+    data : ndarray
+        In the order of the source.
+    affine : ndarray of shape (4, 4)
+        Exactly that of the source if the image was not cropped.
+    """
+    stored = from_canonical(data, orientation)
+    identity = orientations.axcodes2ornt(("R", "A", "S"))
+    back = orientations.ornt_transform(orientation.transform, identity)
+    stored_affine = affine @ orientations.inv_ornt_aff(back, data.shape)
+    if same_grid(stored.shape, stored_affine, orientation.shape, orientation.affine):
+        stored_affine = orientation.affine
+    return stored, stored_affine
 
 
 def same_grid(
@@ -129,34 +157,44 @@ def resample(
     target_affine: Affine,
     *,
     interpolation: Literal["linear", "nearest"] = "linear",
-    outside: float = np.nan,
+    outside: float | None = None,
 ) -> Array:
     """Resample a volume to another grid with SimpleITK.
 
     Parameters
     ----------
     data : ndarray of shape (x, y, z)
-        Image to resample.
+        Image to resample. A missing value (NaN) spreads to the voxels interpolated from it.
     affine, target_affine : ndarray of shape (4, 4)
         Grids of the source and of the result, mm.
     shape : tuple of int
         Shape of the result.
     interpolation : {'linear', 'nearest'}
         ``nearest`` for label images.
-    outside : float
-        Value where the source has no data.
+    outside : float, optional
+        Value where the source has no data; by default NaN for ``linear`` and 0 for ``nearest``.
 
     Returns
     -------
     ndarray of shape `shape`
         float32 for ``linear``, the source's type for ``nearest``.
     """
-    source = _to_sitk(data.astype(np.float32) if interpolation == "linear" else data, affine)
+    linear = interpolation == "linear"
+    if outside is None:
+        outside = np.nan if linear else 0
+    source = _to_sitk(data.astype(np.float32) if linear else _supported(data), affine)
     reference = _to_sitk(np.zeros(shape, np.uint8), target_affine)
-    method = sitk.sitkLinear if interpolation == "linear" else sitk.sitkNearestNeighbor
+    method = sitk.sitkLinear if linear else sitk.sitkNearestNeighbor
     result = sitk.Resample(source, reference, sitk.Transform(), method, outside)
     resampled: Array = sitk.GetArrayFromImage(result).transpose(2, 1, 0)
-    return resampled
+    return resampled if linear else resampled.astype(data.dtype, copy=False)
+
+
+def _supported(data: Array) -> Array:
+    """Store the same values in a type that SimpleITK takes: it knows no bool and no big-endian."""
+    if data.dtype == np.bool_:
+        return data.astype(np.uint8)
+    return data.astype(data.dtype.newbyteorder("="), copy=False)
 
 
 def _to_sitk(data: Array, affine: Affine) -> Any:

@@ -1,0 +1,221 @@
+"""Where the muscle labels of a stack come from: a model, or label maps someone else made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from bids_app.derivatives import sha256
+from bids_app.errors import AppError, ExitCode, from_pipeline
+from bids_app.images import load_labels
+from bids_app.label_maps import LabelMap, find_label_map, read_lookup
+from bids_app.provenance import bids_uri
+from bids_app.scans import Session, Stack
+from bids_app.settings import Settings
+from pipelines.errors import PipelineError
+from pipelines.geometry import Affine, resample, same_grid, to_canonical
+from pipelines.quality import Check
+
+if TYPE_CHECKING:
+    from pipelines.segmentation.model_files import ModelFiles
+    from pipelines.segmentation.predict import Segmenter
+
+Labels = npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """Muscle labels of a stack.
+
+    Attributes
+    ----------
+    labels : ndarray of uint16, shape (x, y, z)
+        Values of :func:`pipelines.anatomy.vocabulary.label_values`, canonical order.
+    provenance : Mapping
+        Keys for the sidecar of the label image.
+    checks : tuple of Check
+        Quality of the labels.
+    """
+
+    labels: Labels
+    provenance: Mapping[str, Any]
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True)
+class LabelSource:
+    """Gives every stack its labels; can be sent to worker processes.
+
+    Attributes
+    ----------
+    settings : Settings
+        Choices of the run.
+    model : ModelFiles or None
+        Model to segment with; None if every label map is given, or none is needed.
+    work_dir : Path
+        Folder for converted networks.
+    threads : int
+        Threads of the network.
+    """
+
+    settings: Settings
+    model: "ModelFiles | None"
+    work_dir: Path
+    threads: int
+
+    def identity(self, session: Session) -> dict[str, Any]:
+        """Return what the labels of a session depend on, for its completion marker."""
+        if self.model is not None:
+            return {"Model": self.model.name, "SHA256": self.model.checksum}
+        maps = (find_label_map(self.settings.derivatives, session, s) for s in session.stacks)
+        return {m.image.name: sha256(m.image) for m in maps if m is not None}
+
+    def label(
+        self,
+        session: Session,
+        stack: Stack,
+        images: Mapping[str, npt.NDArray[Any]],
+        affine: Affine,
+    ) -> Labelling:
+        """Label the muscles of a stack.
+
+        Parameters
+        ----------
+        session, stack : Session, Stack
+            What is labelled.
+        images : Mapping of str to ndarray of shape (x, y, z)
+            Magnitude images by kind (``water``, ``fat``, ...), canonical order.
+        affine : ndarray of shape (4, 4)
+            Their affine, mm.
+
+        Raises
+        ------
+        AppError
+            If no label map fits the stack.
+        PipelineError
+            If the model does not fit the images.
+        """
+        if self.model is not None:
+            return _segment(self, images, affine)
+        found = find_label_map(self.settings.derivatives, session, stack)
+        if found is None:
+            raise AppError(
+                f"No label map of {session.id.name} {stack.name}".rstrip()
+                + f" in {', '.join(f'{k}={v}' for k, v in self.settings.derivatives.items())}.",
+                ExitCode.INPUT_MISSING,
+                "Add sub-..._desc-muscles_dseg.nii.gz, or leave out --derivatives to segment.",
+            )
+        shape = next(iter(images.values())).shape
+        return _read(found, self.settings, (shape[0], shape[1], shape[2]), affine)
+
+
+def prepare_labels(settings: Settings, work_dir: Path, threads: int) -> LabelSource:
+    """Check before the first session that labels can be had.
+
+    Raises
+    ------
+    AppError
+        ``UNAVAILABLE`` if the model or the device cannot be had; ``INPUT_MISSING`` if a folder of
+        label maps does not exist.
+    """
+    if settings.derivatives:
+        for name, folder in settings.derivatives.items():
+            if not folder.is_dir():
+                raise AppError(
+                    f"The folder of --derivatives {name}={folder} does not exist.",
+                    ExitCode.INPUT_MISSING,
+                    "Check the path; in a container, mount the folder.",
+                )
+        return LabelSource(settings, None, work_dir, threads)
+    from pipelines.segmentation.device import resolve_device
+    from pipelines.segmentation.model_files import open_model
+    from pipelines.segmentation.registry import read_registry
+
+    try:
+        resolve_device(settings.device)
+        model = open_model(
+            settings.model,
+            read_registry(settings.model_registry),
+            cache_dir=work_dir / "models",
+            trust_model=settings.trust_model,
+        )
+    except PipelineError as error:
+        raise from_pipeline(error) from error
+    return LabelSource(settings, model, work_dir, threads)
+
+
+def _segment(
+    source: LabelSource, images: Mapping[str, npt.NDArray[Any]], affine: Affine
+) -> Labelling:
+    """Label a stack with the model."""
+    from pipelines.segmentation.channels import stack_channels
+    from pipelines.segmentation.predict import predict_labels
+    from pipelines.segmentation.sides import split_sides
+
+    segmenter = _load_segmenter(source)
+    channels = stack_channels(images, segmenter.files)
+    with tqdm(total=None, desc="segmentation", unit="tile", leave=False, disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        prediction = predict_labels(channels.data, affine, segmenter, progress)
+    split = split_sides(prediction.labels, affine, segmenter.files.labels)
+    provenance = {
+        "SegmentationModel": {
+            "Name": segmenter.files.name,
+            "Version": segmenter.files.version,
+            "SHA256": segmenter.files.checksum,
+        },
+        "SegmentationSettings": {**segmenter.provenance(), "Channels": list(channels.kinds)},
+    }
+    return Labelling(split.labels, provenance, tuple(split.checks))
+
+
+# Loading a model takes seconds; a worker process keeps it for all its sessions.
+_loaded: dict[tuple[str, str, int], "Segmenter"] = {}
+
+
+def _load_segmenter(source: LabelSource) -> "Segmenter":
+    from pipelines.segmentation.predict import load_segmenter
+
+    assert source.model is not None, "asked to segment without a model"
+    key = (source.model.checksum, source.settings.device, source.threads)
+    if key not in _loaded:
+        _loaded[key] = load_segmenter(
+            source.model,
+            device=source.settings.device,
+            threads=source.threads,
+            cache_dir=source.work_dir / "networks",
+        )
+    return _loaded[key]
+
+
+def _read(
+    found: LabelMap, settings: Settings, shape: tuple[int, int, int], affine: Affine
+) -> Labelling:
+    """Read a label map made elsewhere and translate its values to ours."""
+    from pipelines.segmentation.sides import split_sides
+
+    volume = load_labels(found.image)
+    labels, own_affine, _ = to_canonical(volume.data, volume.affine)
+    checks: tuple[Check, ...] = ()
+    if not same_grid(labels.shape, own_affine, shape, affine):
+        labels = resample(labels, own_affine, shape, affine, interpolation="nearest", outside=0)
+        text = "The label map lay on another grid than the images; it was resampled (nearest)."
+        checks = (Check("label_grid", "warn", text),)
+    split = split_sides(labels, affine, read_lookup(found.lookup))
+    if not split.labels.any():
+        raise AppError(
+            f"The label map {found.image} holds no known muscle inside the image.",
+            ExitCode.BAD_DATA,
+            "Check that it belongs to this scan and that its table names the muscles.",
+        )
+    uri = bids_uri(found.image, settings.derivatives[found.derivative], found.derivative)
+    provenance = {"LabelSource": f"Label map {uri}", "LabelSHA256": sha256(found.image)}
+    return Labelling(split.labels, provenance, (*checks, *split.checks))

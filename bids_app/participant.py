@@ -1,0 +1,183 @@
+"""Participant level: select sessions, process each by itself, summarize."""
+
+import functools
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm import tqdm
+
+from bids_app.dataset import Dataset
+from bids_app.derivatives import prepare_output, write_failure, write_text
+from bids_app.errors import AppError, ExitCode
+from bids_app.executors import WorkerLostError, run_tasks
+from bids_app.filters import read_filter_file
+from bids_app.labelling import LabelSource, prepare_labels
+from bids_app.logs import LOGGER, log_error, new_run_id, start_logging
+from bids_app.machine import Workers, plan_workers
+from bids_app.outcome import Outcome, log_summary
+from bids_app.provenance import write_dataset_files
+from bids_app.scans import Session
+from bids_app.session import SessionTask, describe_session, process_session, rewrite_report
+from bids_app.settings import Settings
+from bids_app.structure import check_structure
+from bids_app.version import __version__
+
+# Folders that libraries write caches to; the defaults lie in the home folder, which may be
+# missing or read-only in a container.
+_CACHE_VARIABLES = {
+    "MPLCONFIGDIR": "matplotlib",
+    "XDG_CACHE_HOME": "cache",
+    "TORCH_HOME": "torch",
+    "NUMBA_CACHE_DIR": "numba",
+}
+
+
+def run_participant_level(settings: Settings) -> ExitCode:
+    """Process the selected sessions of a dataset.
+
+    Parameters
+    ----------
+    settings : Settings
+        Choices of the run.
+
+    Returns
+    -------
+    ExitCode
+        See ``docs/exit-codes.md``; the last line of the log names it.
+
+    Raises
+    ------
+    AppError
+        If the run cannot start because of the dataset, the selection or the output folder.
+    """
+    dataset = Dataset(settings.bids_dir)
+    filters = read_filter_file(settings.bids_filter_file) if settings.bids_filter_file else None
+    selected = dataset.select(settings.participant_label, settings.session_label)
+    warnings = [] if settings.skip_bids_validation else check_structure(dataset, selected)
+    sessions = dataset.sessions(settings.participant_label, settings.session_label, filters)
+    if settings.dry_run:
+        return _dry_run(settings, sessions)
+    prepare_output(settings.output_dir)
+    run_id = new_run_id()
+    log_file = settings.output_dir / "logs" / f"run-{run_id}.log"
+    start_logging(settings.verbosity, log_file)
+    try:
+        write_dataset_files(settings)
+        _save_settings(settings, run_id)
+        LOGGER.info("MyoMIDS %s: %d session(s); log: %s", __version__, len(selected), log_file)
+        for warning in warnings:
+            LOGGER.warning("%s", warning)
+        with _work_dir(settings) as work_dir:
+            outcomes = _run_sessions(settings, sessions, len(selected), work_dir, log_file)
+        return log_summary(outcomes)
+    except AppError as error:
+        return log_error(error)
+    except KeyboardInterrupt:
+        interrupted = AppError(
+            "Interrupted.", ExitCode.TRY_AGAIN, "Run the same command again to resume."
+        )
+        return log_error(interrupted)
+
+
+def _run_sessions(
+    settings: Settings, sessions: Iterator[Session], count: int, work_dir: Path, log_file: Path
+) -> list[Outcome]:
+    workers = plan_workers(settings.nprocs, settings.omp_nthreads, settings.mem)
+    if settings.nprocs is not None and workers.processes < settings.nprocs:
+        LOGGER.warning(
+            "Memory holds %d session(s) side by side, not %d; see --mem.",
+            workers.processes,
+            settings.nprocs,
+        )
+    function, tasks = _tasks(settings, sessions, workers, work_dir)
+    outcomes: list[Outcome] = []
+    results = run_tasks(
+        function,
+        tasks,
+        processes=workers.processes,
+        start=functools.partial(start_logging, settings.verbosity, log_file),
+    )
+    progress = tqdm(results, total=count, desc="sessions", unit="session", disable=None)
+    try:
+        for outcome in progress:
+            outcomes.append(outcome)
+            _record(settings, outcome)
+            if outcome.status == "failed" and settings.stop_on_first_crash:
+                LOGGER.error("Stopped at the first failed session (--stop-on-first-crash).")
+                break
+    except WorkerLostError as error:
+        raise AppError(
+            "A worker process died; probably memory ran out.",
+            ExitCode.TRY_AGAIN,
+            "Run again with fewer --nprocs; sessions that are complete are skipped.",
+        ) from error
+    finally:
+        progress.close()
+    return outcomes
+
+
+def _tasks(
+    settings: Settings, sessions: Iterator[Session], workers: Workers, work_dir: Path
+) -> tuple[Callable[[SessionTask], Outcome], Iterator[SessionTask]]:
+    """Return what is done with a session, and the tasks to do it with."""
+    if settings.reports_only:
+        function, source = rewrite_report, LabelSource(settings, None, work_dir, workers.threads)
+    else:
+        function, source = process_session, prepare_labels(settings, work_dir, workers.threads)
+    return function, (SessionTask(session, settings, source) for session in sessions)
+
+
+def _record(settings: Settings, outcome: Outcome) -> None:
+    """Log what a session cost and leave the reason of a failed one."""
+    if settings.resource_monitor or settings.verbosity:
+        for step in outcome.steps:
+            LOGGER.info(
+                "%s: %-22s %7.2f s %8.0f MB",
+                outcome.session.name,
+                step.name,
+                step.seconds,
+                step.peak_memory_mb,
+            )
+    if outcome.status == "failed":
+        LOGGER.warning("%s failed", outcome.session.name)
+        try:
+            write_failure(settings.output_dir, outcome.session, outcome.reason())
+        except OSError as error:
+            LOGGER.error("Its reason could not be written to logs/failed: %s.", error.strerror)
+
+
+def _dry_run(settings: Settings, sessions: Iterator[Session]) -> ExitCode:
+    """Print what would be done with each session; write nothing."""
+    for session in sessions:
+        print("\n".join(describe_session(session, settings)))
+    print("dry run: nothing was written")
+    return ExitCode.OK
+
+
+def _save_settings(settings: Settings, run_id: str) -> None:
+    import yaml
+
+    path = settings.output_dir / "logs" / f"settings-{run_id}.yaml"
+    write_text(path, yaml.safe_dump(settings.as_dict(), sort_keys=False))
+
+
+@contextmanager
+def _work_dir(settings: Settings) -> Iterator[Path]:
+    """Make the work folder and send the caches of libraries there."""
+    with tempfile.TemporaryDirectory(prefix="myomids-") as temporary:
+        path = settings.work_dir or Path(temporary)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            for variable, folder in _CACHE_VARIABLES.items():
+                (path / folder).mkdir(exist_ok=True)
+                os.environ[variable] = str(path / folder)
+        except OSError as error:
+            raise AppError(
+                f"The work folder {path} cannot be written to: {error.strerror}.",
+                ExitCode.CANNOT_CREATE,
+                "Choose another --work-dir.",
+            ) from error
+        yield path

@@ -1,0 +1,124 @@
+"""Order and words of a page, read from ``bids_app/data/report.yaml`` and ``citations.yaml``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+import yaml
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section: its template, which is also its anchor, and its heading."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A column of the per-muscle table as shown on the page.
+
+    Attributes
+    ----------
+    column : str
+        Name in the per-muscle table.
+    title, unit : str
+        Heading.
+    decimals : int
+        Digits after the point.
+    spread : str or None
+        Column shown after a +/- sign.
+    bar : float or None
+        End of the scale of a bar; None for no bar.
+    difference : str or None
+        Column with the difference between left and right; None if it is not shown.
+    difference_unit : str
+        Its unit.
+    """
+
+    column: str
+    title: str
+    unit: str
+    decimals: int
+    spread: str | None = None
+    bar: float | None = None
+    difference: str | None = None
+    difference_unit: str = ""
+
+
+@dataclass(frozen=True)
+class ProfileColumns:
+    """Columns of the slice profile that are drawn: position along the body, mm, and a value."""
+
+    position: str
+    value: str
+
+
+@dataclass(frozen=True)
+class ScanKey:
+    """A key of a sidecar that is told about the scan."""
+
+    title: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Citation:
+    """A work to cite, and which results rest on it."""
+
+    id: str
+    when: Literal["always", "segmentation"]
+    text: str
+    doi: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The content of ``report.yaml``; the comments there say what each key does."""
+
+    title: str
+    disclaimer: str
+    data_origins: Mapping[str, str]
+    once: Sequence[Section]
+    per_stack: Sequence[Section]
+    closing: Sequence[Section]
+    mosaic_slices: int
+    sides: Mapping[str, str]
+    map_column: str
+    measures: Sequence[Measure]
+    details: Sequence[Measure]
+    profile: ProfileColumns
+    flags: Mapping[str, str]
+    incomplete_group: str
+    levels: Mapping[str, str]
+    checks: Mapping[str, str]
+    settings: Mapping[str, str]
+    scan: Mapping[str, ScanKey]
+    files: Mapping[str, str]
+
+
+@cache
+def layout() -> Layout:
+    """Return the order and words of the session page."""
+    content = _read("report.yaml")
+    sections = content.pop("sections")
+    content.update({part: [Section(**s) for s in listed] for part, listed in sections.items()})
+    for key in ("measures", "details"):
+        content[key] = [Measure(**entry) for entry in content[key]]
+    content["profile"] = ProfileColumns(**content["profile"])
+    content["scan"] = {key: ScanKey(**entry) for key, entry in content["scan"].items()}
+    return Layout(**content)
+
+
+@cache
+def citations() -> Sequence[Citation]:
+    """Return every work a result may rest on."""
+    return [Citation(**entry) for entry in _read("citations.yaml")]
+
+
+def _read(name: str) -> Any:
+    text = (files("bids_app") / "data" / name).read_text(encoding="utf-8")
+    return yaml.safe_load(text)

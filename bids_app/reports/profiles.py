@@ -1,0 +1,121 @@
+"""Small charts of a value along each muscle, all on the same two scales."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bids_app.reports.layout import ProfileColumns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Ends of the vertical scale, percent: the smallest that holds every value is taken.
+_SCALE_ENDS = (20, 40, 60, 80, 100)
+
+# Size of a chart's plotting area, in units of its drawing.
+WIDTH, HEIGHT = 150.0, 60.0
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Values of one side.
+
+    Attributes
+    ----------
+    side : str
+        Side of the body.
+    pieces : Sequence of Sequence of (x, y)
+        Points from proximal to distal in units of the drawing; a new piece begins after slices
+        without a value.
+    """
+
+    side: str
+    pieces: Sequence[Sequence[Point]]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """The curves of one muscle."""
+
+    muscle: str
+    curves: Sequence[Curve]
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Charts of all muscles on the same scales.
+
+    Attributes
+    ----------
+    charts : Sequence of Chart
+        In the order of the table.
+    length_mm : float
+        Length of the horizontal scale; 0 is the most proximal slice with any muscle.
+    scale_end : int
+        End of the vertical scale, percent.
+    sides : Sequence of str
+        Sides that occur.
+    """
+
+    charts: Sequence[Chart]
+    length_mm: float
+    scale_end: int
+    sides: Sequence[str]
+
+
+def profiles(
+    table: "pd.DataFrame", columns: ProfileColumns, side_order: Sequence[str]
+) -> Profiles | None:
+    """Prepare the charts.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per muscle, side and slice; position in mm grows from distal to proximal.
+    columns : ProfileColumns
+        Names of the columns to draw.
+    side_order : Sequence of str
+        Order of the sides.
+
+    Returns
+    -------
+    Profiles or None
+        None if a column is missing or there is no value.
+    """
+    needed = {"muscle", "side", columns.position, columns.value}
+    if not needed <= set(table.columns) or not table[columns.value].notna().any():
+        return None
+    top = float(table[columns.position].max())
+    length = top - float(table[columns.position].min())
+    highest = float(table[columns.value].max())
+    scale_end = next((end for end in _SCALE_ENDS if end >= highest), _SCALE_ENDS[-1])
+    sides = [side for side in side_order if side in set(table["side"])]
+    charts = []
+    for muscle, rows in table.groupby("muscle", sort=False):
+        by_side: Mapping[str, pd.DataFrame] = {str(s): part for s, part in rows.groupby("side")}
+        curves = []
+        for side in (side for side in sides if side in by_side):
+            ordered = by_side[side].sort_values(columns.position, ascending=False)
+            points = [
+                ((top - position) / (length or 1) * WIDTH, HEIGHT * (1 - value / scale_end))
+                for position, value in zip(
+                    ordered[columns.position], ordered[columns.value], strict=True
+                )
+            ]
+            curves.append(Curve(side, _pieces(points)))
+        charts.append(Chart(str(muscle), curves))
+    return Profiles(charts, length, scale_end, sides)
+
+
+def _pieces(points: Sequence[Point]) -> list[list[Point]]:
+    """Split a curve where a value is missing."""
+    pieces: list[list[Point]] = [[]]
+    for point in points:
+        if math.isnan(point[1]):
+            pieces.append([])
+        else:
+            pieces[-1].append(point)
+    return [piece for piece in pieces if piece]

@@ -1,0 +1,226 @@
+"""One session from files to results, isolated from every other session."""
+
+import errno
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bids_app.derivatives import (
+    SessionId,
+    SessionWriter,
+    StackNames,
+    read_marker,
+    session_writer,
+    sha256,
+    write_text,
+)
+from bids_app.errors import AppError, ExitCode, from_pipeline
+from bids_app.labelling import LabelSource
+from bids_app.outcome import Outcome
+from bids_app.provenance import run_info
+from bids_app.resources import ResourceMonitor
+from bids_app.scans import Session, Unusable, select_inputs, unusable_reason
+from bids_app.settings import Settings
+from bids_app.stack import StackTask, process_stack
+from bids_app.version import __version__
+from pipelines.errors import PipelineError
+
+LOGGER = logging.getLogger("myomids")
+
+
+@dataclass(frozen=True)
+class SessionTask:
+    """Everything a worker needs to process one session.
+
+    Attributes
+    ----------
+    session : Session
+        What the dataset holds.
+    settings : Settings
+        Choices of the run.
+    labels : LabelSource
+        Where the muscle labels come from.
+    """
+
+    session: Session
+    settings: Settings
+    labels: LabelSource
+
+
+def process_session(task: SessionTask) -> Outcome:
+    """Process one session; its errors become the outcome and never end the run.
+
+    Parameters
+    ----------
+    task : SessionTask
+        The session and the choices of the run.
+
+    Returns
+    -------
+    Outcome
+        ``complete``, ``skipped`` (it was complete already) or ``failed`` with the reason.
+    """
+    session, output_dir = task.session.id, task.settings.output_dir
+    monitor = ResourceMonitor()
+    try:
+        with _as_app_errors(), session_writer(output_dir, session) as writer:
+            made_from = describe_inputs(task)
+            if not task.settings.overwrite and is_complete(output_dir, session, made_from):
+                LOGGER.info("%s: complete before, skipped", session.name)
+                return Outcome(session, "skipped")
+            _process(task, writer, monitor)
+            with monitor.step("put files in place"):
+                writer.commit(made_from)
+    except AppError as error:
+        return Outcome.failure(session, error, monitor.steps)
+    except Exception:
+        LOGGER.exception("%s: unforeseen error", session.name)
+        defect = AppError(
+            "Ended with an unforeseen error; the log file has its traceback.",
+            ExitCode.FAILURE,
+            "This is a defect of MyoMIDS: please report it with the log file.",
+        )
+        return Outcome.failure(session, defect, monitor.steps)
+    seconds = sum(step.seconds for step in monitor.steps)
+    LOGGER.info("%s: complete in %.1f s", session.name, seconds)
+    return Outcome(session, "complete", steps=tuple(monitor.steps))
+
+
+def describe_inputs(task: SessionTask) -> dict[str, Any]:
+    """Return what the results of a session depend on, for its marker.
+
+    Returns
+    -------
+    dict
+        Version, settings that change numbers, model, and the SHA-256 of every input file by its
+        path in the dataset.
+    """
+    files: dict[str, str] = {}
+    for stack in task.session.stacks:
+        inputs = select_inputs(stack)
+        if isinstance(inputs, Unusable):
+            continue
+        for scan in inputs.scans:
+            for path in scan.paths:
+                files[path.relative_to(task.settings.bids_dir).as_posix()] = sha256(path)
+    return {
+        "Version": __version__,
+        "Settings": task.settings.scientific(),
+        "Labels": task.labels.identity(task.session),
+        "Inputs": files,
+    }
+
+
+def is_complete(output_dir: Path, session: SessionId, made_from: Mapping[str, Any]) -> bool:
+    """Tell whether a session is complete with exactly these inputs and settings.
+
+    Raises
+    ------
+    AppError
+        ``CANNOT_CREATE`` if it is complete but was made from something else.
+    """
+    marker = read_marker(output_dir, session)
+    if marker is None:
+        return False
+    changed = [key for key, value in made_from.items() if marker.get(key) != value]
+    if changed:
+        raise AppError(
+            f"Results of {session.name} exist that were made from other "
+            f"{' and '.join(key.lower() for key in changed)}.",
+            ExitCode.CANNOT_CREATE,
+            "Recompute them with --overwrite, or choose another output folder.",
+        )
+    return True
+
+
+def _process(task: SessionTask, writer: SessionWriter, monitor: ResourceMonitor) -> None:
+    """Process every usable stack of a session and write its report."""
+    reason = unusable_reason(task.session)
+    if reason is not None:
+        raise AppError(
+            reason, ExitCode.NOTHING_SELECTED, "docs/input.md lists the scans that can be used."
+        )
+    session = task.session.id
+    for stack in task.session.stacks:
+        inputs = select_inputs(stack)
+        if isinstance(inputs, Unusable):
+            where = f"{session.name} {stack.name}".rstrip()
+            LOGGER.warning("%s: not used: %s %s", where, inputs.reason, inputs.hint)
+            continue
+        names = StackNames(session, stack.name)
+        stack_task = StackTask(task.session, stack, inputs, names, task.settings)
+        process_stack(stack_task, task.labels, writer, monitor)
+    with monitor.step("report"):
+        _write_report(task, writer.folder, writer.text)
+
+
+def _write_report(task: SessionTask, folder: Path, write: Callable[[Path, str], None]) -> None:
+    """Make the pages of a session from its derivative files in a folder."""
+    from bids_app.reports.derivative_content import read_session_content
+    from bids_app.reports.session import render_session, session_figures
+
+    session = task.session.id
+    content = read_session_content(folder, session, run_info(task.settings))
+    write(session.report, render_session(content))
+    for name, figure in session_figures(content).items():
+        write(session.figures / name, figure)
+
+
+def rewrite_report(task: SessionTask) -> Outcome:
+    """Write the pages of a complete session again from its derivative files."""
+    session, output_dir = task.session.id, task.settings.output_dir
+    monitor = ResourceMonitor()
+    try:
+        with _as_app_errors(), monitor.step("report"):
+            _write_report(task, output_dir, lambda name, text: write_text(output_dir / name, text))
+    except AppError as error:
+        return Outcome.failure(session, error, monitor.steps)
+    return Outcome(session, "complete", steps=tuple(monitor.steps))
+
+
+def describe_session(session: Session, settings: Settings) -> list[str]:
+    """Say what would be done with a session, one line for it and one for each stack."""
+    complete = read_marker(settings.output_dir, session.id) is not None
+    state = "complete before" if complete and not settings.overwrite else "would be processed"
+    reason = unusable_reason(session)
+    lines = [f"{session.id.name}: {state if reason is None else 'cannot be processed'}"]
+    for stack in session.stacks:
+        inputs = select_inputs(stack)
+        name = f"  {stack.name}: " if stack.name else "  "
+        if isinstance(inputs, Unusable):
+            lines.append(f"{name}not used: {inputs.reason}")
+        else:
+            paths = [path for scan in inputs.scans for path in scan.paths]
+            listed = ", ".join(str(path.relative_to(settings.bids_dir)) for path in paths)
+            lines.append(f"{name}{listed}")
+    if reason is not None and not session.stacks:
+        lines.append(f"  {reason}")
+    return lines
+
+
+@contextmanager
+def _as_app_errors() -> Iterator[None]:
+    """Turn what the science and the operating system raise into errors with an exit code."""
+    try:
+        yield
+    except PipelineError as error:
+        raise from_pipeline(error) from error
+    except MemoryError as error:
+        raise AppError(
+            "Memory ran out.",
+            ExitCode.TRY_AGAIN,
+            "Run again with fewer --nprocs, or on a machine with more memory.",
+        ) from error
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise AppError(
+            f"Reading or writing failed: {error.strerror or error}"
+            + (f" ({error.filename})." if error.filename else "."),
+            ExitCode.IO_FAILURE,
+            "Free some space, then run the same command again."
+            if full
+            else "Check the disk, then run the same command again.",
+        ) from error

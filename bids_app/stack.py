@@ -1,0 +1,138 @@
+"""One Dixon stack from images to tables: read, fat fraction, labels, measurements, write."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from bids_app.derivatives import SessionWriter, StackNames, sidecar
+from bids_app.errors import from_pipeline
+from bids_app.labelling import LabelSource
+from bids_app.resources import ResourceMonitor
+from bids_app.scans import FatFractionMap, Session, Stack, WaterFatPair
+from bids_app.settings import Settings
+from bids_app.stack_images import read_images
+from bids_app.stack_sidecars import (
+    StackResults,
+    fat_fraction_sidecar,
+    labels_sidecar,
+    lookup_table,
+    table_sidecar,
+)
+from pipelines.errors import PipelineError
+from pipelines.geometry import Array, restore
+from pipelines.quantification.columns import Table
+from pipelines.quantification.options import QuantificationOptions
+from pipelines.quantification.profile import slice_profile
+from pipelines.quantification.table import muscle_table
+from pipelines.water_fat.dixon import DixonResult
+
+LOGGER = logging.getLogger("myomids")
+
+
+@dataclass(frozen=True)
+class StackTask:
+    """One stack to process.
+
+    Attributes
+    ----------
+    session : Session
+        The session it belongs to.
+    stack : Stack
+        What the dataset holds.
+    inputs : WaterFatPair or FatFractionMap
+        The scans its fat fraction comes from.
+    names : StackNames
+        Names of the files to write.
+    settings : Settings
+        Choices of the run.
+    """
+
+    session: Session
+    stack: Stack
+    inputs: WaterFatPair | FatFractionMap
+    names: StackNames
+    settings: Settings
+
+    @property
+    def where(self) -> str:
+        """The stack's name in messages."""
+        return f"{self.session.id.name} {self.stack.name}".strip()
+
+
+def process_stack(
+    task: StackTask, source: LabelSource, writer: SessionWriter, monitor: ResourceMonitor
+) -> None:
+    """Process one stack and stage its files.
+
+    Parameters
+    ----------
+    task : StackTask
+        The stack.
+    source : LabelSource
+        Where its labels come from.
+    writer : SessionWriter
+        Stages the files.
+    monitor : ResourceMonitor
+        Measures each step.
+
+    Raises
+    ------
+    AppError
+        If a file cannot be read or holds unusable data; the message names it.
+    """
+    try:
+        with monitor.step("read images"):
+            images = read_images(task.inputs)
+        with monitor.step("fat fraction"):
+            dixon = images.fat_fraction(task.settings.fat_fraction_units)
+        with monitor.step("muscle labels"):
+            labelling = source.label(
+                task.session, task.stack, segmentation_images(dixon), dixon.affine
+            )
+        with monitor.step("measurements"):
+            options = QuantificationOptions(erode=task.settings.erode)
+            floor = dixon.noise.ff_floor if dixon.noise else None
+            stats = muscle_table(labelling.labels, dixon.ff, dixon.affine, options, floor)
+            profile = slice_profile(labelling.labels, dixon.ff, dixon.affine)
+        with monitor.step("write files"):
+            results = StackResults(images, dixon, labelling, stats, profile, options)
+            write_results(task, results, writer)
+    except PipelineError as error:
+        paths = ", ".join(str(path) for scan in task.inputs.scans for path in scan.paths)
+        raise from_pipeline(error, f"{task.where} ({paths})") from error
+    for check in (*dixon.checks, *labelling.checks):
+        if check.level != "pass":
+            LOGGER.warning("%s: %s: %s", task.where, check.level, check.text)
+
+
+def segmentation_images(dixon: DixonResult) -> dict[str, Array]:
+    """Return the images a model may segment.
+
+    A fat fraction map alone becomes a pair of images with constant sum inside the body, which is
+    what water and fat look like once their common intensity is divided out.
+    """
+    if dixon.water is not None and dixon.fat is not None:
+        return {"water": dixon.water, "fat": dixon.fat}
+    fraction = np.where(dixon.body, np.nan_to_num(dixon.ff) / 100.0, 0.0).astype(np.float32)
+    return {"water": np.where(dixon.body, 1.0 - fraction, 0.0).astype(np.float32), "fat": fraction}
+
+
+def write_results(task: StackTask, results: StackResults, writer: SessionWriter) -> None:
+    """Stage the images, tables and sidecars of a stack."""
+    names, orientation = task.names, results.images.orientation
+    dixon, labelling = results.dixon, results.labelling
+    for name, data, content in (
+        (names.fat_fraction, dixon.ff, fat_fraction_sidecar(task, results)),
+        (names.labels, labelling.labels, labels_sidecar(task, results)),
+    ):
+        stored, affine = restore(data, dixon.affine, orientation)
+        writer.image(name, stored, affine)
+        writer.json(sidecar(name), content)
+    writer.table(names.lookup, lookup_table(labelling.labels))
+    for name, table, frame in (
+        (names.stats, Table.MUSCLES, results.stats),
+        (names.profile, Table.PROFILE, results.profile),
+    ):
+        writer.table(name, frame)
+        writer.json(sidecar(name), table_sidecar(task, results, table))

@@ -1,0 +1,142 @@
+"""What stands beside the images and tables of a stack: sources, method, checks, columns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bids_app.labelling import Labelling
+from bids_app.provenance import bids_uri, generated_by, software_versions
+from bids_app.stack_images import StackImages
+from pipelines.anatomy.vocabulary import label_values
+from pipelines.quantification.columns import Table, column_descriptions
+from pipelines.quantification.options import QuantificationOptions
+from pipelines.water_fat.dixon import DixonResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bids_app.stack import StackTask
+
+# Acquisition facts that are passed on from the sidecar of the scan; none of them can identify a
+# person.
+SCAN_FACTS = (
+    "MagneticFieldStrength",
+    "Manufacturer",
+    "ManufacturersModelName",
+    "PulseSequenceType",
+    "EchoTime",
+    "RepetitionTime",
+    "FlipAngle",
+)
+
+
+@dataclass(frozen=True)
+class StackResults:
+    """Everything that was computed of a stack.
+
+    Attributes
+    ----------
+    images : StackImages
+        The input.
+    dixon : DixonResult
+        Fat fraction and its checks.
+    labelling : Labelling
+        Muscle labels and their checks.
+    stats, profile : DataFrame
+        Per-muscle table and slice profile.
+    options : QuantificationOptions
+        How they were measured.
+    """
+
+    images: StackImages
+    dixon: DixonResult
+    labelling: Labelling
+    stats: "pd.DataFrame"
+    profile: "pd.DataFrame"
+    options: QuantificationOptions
+
+
+def fat_fraction_sidecar(task: "StackTask", results: StackResults) -> dict[str, Any]:
+    """Describe the fat fraction map."""
+    dixon, metadata = results.dixon, task.inputs.scans[0].metadata.fields
+    content = {
+        "Description": "Fat fraction; NaN where there is no value (background).",
+        "Units": "%",
+        "FatFractionMethod": [results.images.method, *results.images.notes],
+        "InputUnits": dixon.units,
+        "SkullStripped": False,
+        "SourceScan": {key: metadata[key] for key in SCAN_FACTS if key in metadata},
+        "WaterFatSwaps": _swaps(dixon),
+        "QualityChecks": [check.as_dict() for check in dixon.checks],
+        **_provenance(task),
+    }
+    return {key: value for key, value in content.items() if value not in (None, {})}
+
+
+def labels_sidecar(task: "StackTask", results: StackResults) -> dict[str, Any]:
+    """Describe the label image."""
+    return {
+        "Description": "Muscles; the values are listed in the .tsv beside this file.",
+        "SkullStripped": False,
+        "QualityChecks": [check.as_dict() for check in results.labelling.checks],
+        **results.labelling.provenance,
+        **_provenance(task),
+    }
+
+
+def table_sidecar(task: "StackTask", results: StackResults, table: Table) -> dict[str, Any]:
+    """Describe every column of a table and how it was measured."""
+    options = results.options
+    return {
+        **column_descriptions(table),
+        "MeasurementOptions": {
+            "Erode": options.erode,
+            "MinVoxels": options.min_voxels,
+            "ThickSliceRatio": options.thick_slice_ratio,
+        },
+        **_provenance(task),
+    }
+
+
+def lookup_table(labels: "np.ndarray[Any, Any]") -> "pd.DataFrame":
+    """List the values that occur in a label image."""
+    import pandas as pd
+
+    present = set(np.unique(labels).tolist())
+    rows = [
+        {
+            "index": value,
+            "name": f"{side}_{muscle.name}",
+            "abbreviation": f"{muscle.abbreviation}_{side[0].upper()}",
+            "color": muscle.color,
+            "muscle": muscle.name,
+            "side": side,
+            "region": muscle.region,
+        }
+        for value, (muscle, side) in label_values().items()
+        if value in present
+    ]
+    columns = ["index", "name", "abbreviation", "color", "muscle", "side", "region"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _provenance(task: "StackTask") -> Mapping[str, Any]:
+    """Return the keys every sidecar ends with."""
+    root = task.settings.bids_dir
+    return {
+        "Sources": [bids_uri(path, root) for scan in task.inputs.scans for path in scan.paths],
+        "GeneratedBy": [generated_by()],
+        "SoftwareVersions": software_versions(),
+    }
+
+
+def _swaps(dixon: DixonResult) -> list[dict[str, Any]]:
+    """List the limb slices in which water and fat were exchanged."""
+    exchanged = dixon.swaps[dixon.swaps["action"] == "exchanged"]
+    columns = ["slice", "limb", "shell_ff", "shell_ff_after"]
+    return [
+        {str(key): value for key, value in row.items()}
+        for row in exchanged[columns].astype(object).to_dict("records")
+    ]

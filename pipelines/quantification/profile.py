@@ -1,0 +1,126 @@
+"""Area and fat fraction of every muscle, slice by slice."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.geometry import Affine, voxel_sizes
+from pipelines.quantification.columns import Table, build_table
+from pipelines.quantification.options import QuantificationOptions
+from pipelines.quantification.regions import FatFraction, Labels, Region, iterate_regions
+
+
+def slice_profile(
+    labels: Labels,
+    ff: FatFraction,
+    affine: Affine,
+    options: QuantificationOptions | None = None,
+) -> pd.DataFrame:
+    """Measure every muscle in every slice that holds it.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (x, y, z)
+        Label values of :func:`pipelines.anatomy.vocabulary.label_values`, canonical order.
+    ff : ndarray of float, shape (x, y, z)
+        Fat fraction, percent; NaN where there is none.
+    affine : ndarray of shape (4, 4)
+        Affine of both, mm.
+    options : QuantificationOptions, optional
+        How voxels are selected; the defaults if not given.
+
+    Returns
+    -------
+    DataFrame
+        One row per muscle, side and slice, in vocabulary order, left before right, distal slices
+        first. Columns: table ``profile`` of ``columns.json``.
+
+    Raises
+    ------
+    DataError
+        If the two images do not fit together, are of the wrong type, or hold unknown values.
+    """
+    options = options or QuantificationOptions()
+    return build_table(
+        Table.PROFILE,
+        [region_profile(region, affine) for region in iterate_regions(labels, ff, affine, options)],
+    )
+
+
+def region_profile(region: Region, affine: Affine) -> pd.DataFrame:
+    """Measure one muscle in every slice that holds it.
+
+    Parameters
+    ----------
+    region : Region
+        The muscle.
+    affine : ndarray of shape (4, 4)
+        Affine of the image, mm. Areas come from the voxel's edges in the slice, so they are right
+        for oblique slices too.
+
+    Returns
+    -------
+    DataFrame
+        One row per slice, distal first. Columns: table ``profile`` of ``columns.json``.
+    """
+    width, depth, thickness = voxel_sizes(affine)
+    present, n_voxels = np.unique(region.slices, return_counts=True)
+    area = n_voxels * (width * depth / 100.0)
+    has_ff = np.isfinite(region.ff)
+    whole = _by_slice(region.ff, region.slices, has_ff, present)
+    selected = _by_slice(region.ff, region.slices, region.selected, present)
+    return pd.DataFrame(
+        {
+            "muscle": region.muscle.name,
+            "side": region.side,
+            "slice": present,
+            "position_mm": present * thickness,
+            "position_pct": position_percent(present),
+            "area_cm2": area,
+            "ccsa_cm2": area * (1.0 - _apply(np.mean, whole) / 100.0),
+            "ff_mean": _apply(np.mean, selected),
+            "ff_median": _apply(np.median, selected),
+            "n_voxels": n_voxels,
+            "n_voxels_ff": [values.size for values in selected],
+        }
+    )
+
+
+def position_percent(slices: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    """Place slices along the muscle.
+
+    Parameters
+    ----------
+    slices : ndarray of int
+        Slices that hold the muscle, rising from distal to proximal.
+
+    Returns
+    -------
+    ndarray of float
+        Position of each slice's centre in percent of the muscle's length, from 0 at its proximal
+        end (the upper face of its uppermost slice) to 100 at its distal end.
+    """
+    length = slices[-1] - slices[0] + 1
+    percent: npt.NDArray[np.float64] = 100.0 * (slices[-1] - slices + 0.5) / length
+    return percent
+
+
+def _by_slice(
+    ff: FatFraction,
+    slices: npt.NDArray[np.intp],
+    voxels: npt.NDArray[np.bool_],
+    present: npt.NDArray[np.intp],
+) -> list[npt.NDArray[np.float64]]:
+    """Split the fat fractions of some voxels into one array per slice."""
+    starts = np.searchsorted(slices[voxels], present[1:])
+    return np.split(ff[voxels].astype(np.float64), starts)
+
+
+def _apply(
+    statistic: Callable[[npt.NDArray[np.float64]], np.float64],
+    values_by_slice: list[npt.NDArray[np.float64]],
+) -> npt.NDArray[np.float64]:
+    """Compute a statistic in each slice, NaN where it has no voxel."""
+    return np.array([statistic(v) if v.size else np.nan for v in values_by_slice])

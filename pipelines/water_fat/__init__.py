@@ -1,0 +1,1 @@
+"""Fat fraction from Dixon images: masks, units, noise, water/fat swaps and quality checks."""

@@ -1,0 +1,119 @@
+"""Fat fraction from a water and a fat image, and what its voxels are worth."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.errors import DataError
+from pipelines.water_fat.body import Image, Mask
+
+# An intensity that so many voxels share, and that is so many times as frequent as the intensities
+# just below it, is where the receiver or the file format clipped the signal.
+SATURATED_MIN_VOXELS = 20
+SATURATED_PEAK = 10.0
+SATURATED_NEIGHBOURHOOD = 0.02
+
+
+@dataclass(frozen=True)
+class VoxelCounts:
+    """Voxels of the body whose fat fraction is doubtful or missing.
+
+    Attributes
+    ----------
+    body : int
+        Voxels of the body.
+    non_finite, negative, saturated : int
+        Voxels in which water or fat is NaN or infinite, below zero, or clipped.
+    empty : int
+        Voxels without signal (water + fat = 0), which have no fat fraction.
+    """
+
+    body: int
+    non_finite: int
+    negative: int
+    saturated: int
+    empty: int
+
+
+def fat_fraction(water: npt.NDArray[Any], fat: npt.NDArray[Any]) -> Image:
+    """Compute fat / (water + fat) in percent.
+
+    Negative intensities, which magnitude images cannot have but rounded or real-valued ones do,
+    count as zero, so that the result stays within 0-100.
+
+    Parameters
+    ----------
+    water, fat : ndarray of the same shape
+        Signal of water and of fat, in the same arbitrary unit.
+
+    Returns
+    -------
+    ndarray of float32
+        Fat fraction in percent. NaN where there is no signal (0/0 is background, not 0 % fat) and
+        where water or fat is not finite.
+
+    Raises
+    ------
+    DataError
+        If the two have different shapes.
+    """
+    if water.shape != fat.shape:
+        raise DataError(
+            f"Water has shape {water.shape}, fat has shape {fat.shape}.",
+            "Bring both to one grid first (match_grids).",
+        )
+    result = np.empty(water.shape, np.float32)
+    flat = [np.atleast_1d(image) for image in (water, fat, result)]
+    # Slab by slab: the temporaries of a large volume would take more memory than the volume.
+    for w, f, out in zip(*(image.reshape(len(image), -1) for image in flat), strict=True):
+        finite = np.isfinite(w) & np.isfinite(f)
+        w_positive = np.where(finite, w, 0).clip(0).astype(np.float64)
+        f_positive = np.where(finite, f, 0).clip(0).astype(np.float64)
+        total = w_positive + f_positive
+        known = finite & (total > 0)
+        out[:] = np.where(known, 100.0 * f_positive / np.where(known, total, 1.0), np.nan)
+    return result
+
+
+def saturated_voxels(image: npt.NDArray[Any]) -> Mask:
+    """Find voxels clipped at the largest value the scanner or the file could hold.
+
+    Clipping shows as a spike of the histogram at its upper end: many voxels with exactly the
+    largest value, and far fewer at each of the values just below.
+    """
+    largest = np.max(image, initial=0, where=np.isfinite(image))
+    at_top: Mask = image == largest
+    near = image[(image >= (1 - SATURATED_NEIGHBOURHOOD) * largest) & (image < largest)]
+    count = int(at_top.sum())
+    if largest <= 0 or count < SATURATED_MIN_VOXELS or near.size == 0:
+        return np.zeros(image.shape, np.bool_)
+    per_value = near.size / np.unique(near).size
+    if count < SATURATED_PEAK * per_value:
+        return np.zeros(image.shape, np.bool_)
+    return at_top
+
+
+def count_voxels(water: npt.NDArray[Any], fat: npt.NDArray[Any], body: Mask) -> VoxelCounts:
+    """Count the doubtful voxels of water and fat images inside the body.
+
+    Parameters
+    ----------
+    water, fat : ndarray of shape (x, y, z)
+    body : ndarray of bool, same shape
+
+    Returns
+    -------
+    VoxelCounts
+    """
+    w, f = water[body], fat[body]
+    finite = np.isfinite(w) & np.isfinite(f)
+    saturated = saturated_voxels(water)[body] | saturated_voxels(fat)[body]
+    return VoxelCounts(
+        body=int(body.sum()),
+        non_finite=int((~finite).sum()),
+        negative=int(((w < 0) | (f < 0)).sum()),
+        saturated=int(saturated.sum()),
+        empty=int((finite & (w <= 0) & (f <= 0)).sum()),
+    )

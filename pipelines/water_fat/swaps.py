@@ -1,0 +1,198 @@
+"""Water/fat swaps: where a separation has called fat water and water fat.
+
+Anatomy decides: a shell 2-8 mm under the skin is subcutaneous fat. Where its median fat fraction
+is below 50 %, either water and fat are exchanged or the fat there is too thin to fill the shell.
+The two are told apart by the skin, which is water: in a swap it looks fattier than the shell.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import ndimage
+
+from pipelines.geometry import Affine, voxel_sizes
+from pipelines.water_fat.body import Image, Mask, skin_depth
+from pipelines.water_fat.limbs import Limbs
+
+# Depth under the skin, mm. Shell: median fat fraction 70-91 % in 52 limb slices of a healthy and
+# two dystrophic people, core 3-74 %, skin 1-65 % and always at least 11 points below the shell.
+SKIN_MM = (0.0, 1.5)
+SHELL_MM = (2.0, 8.0)
+CORE_MM = (12.0, np.inf)
+# A depth range with fewer voxels in a limb and slice has no value.
+MIN_VOXELS = 50
+# Below this the shell is not fat as it stands.
+FAT_FROM = 50.0
+# A limb and slice can serve as reference for others from this shell value on, and is taken for
+# swapped up to the other: 100 minus its value is then closer to the reference than its value, by
+# at least 20 points.
+REFERENCE_FROM = 60.0
+SWAPPED_UP_TO = 40.0
+# Differences, in points, that count as "fattier than the shell".
+SKIN_MARGIN = 5.0
+CORE_MARGIN = 10.0
+# Without any reference all of the volume must be swapped: share of the measured limbs and slices
+# that must show it.
+GLOBAL_SHARE = 0.8
+
+
+def detect_swaps(ff: Image, body: Mask, limbs: Limbs, affine: Affine) -> pd.DataFrame:
+    """Judge water and fat of every limb and slice by the fat under the skin.
+
+    A limb and slice whose shell is below 50 % fat is
+
+    * ``swapped`` if another limb or slice has a shell of fat, this one has the contrary, and its
+      skin or its core is fattier than its shell while the other does not contradict; or, where no
+      limb and slice of the volume has a shell of fat, if the skin is fattier nearly everywhere and
+      the core in the median;
+    * ``thin_fat`` if shell, core and skin are in the order of a lean limb or a hand;
+    * ``undecided`` otherwise.
+
+    Parameters
+    ----------
+    ff : ndarray of shape (x, y, z)
+        Fat fraction in percent, NaN where unknown.
+    body : ndarray of bool, same shape
+    limbs : Limbs
+        Limb of every voxel.
+    affine : ndarray of shape (4, 4)
+        Affine of all, mm.
+
+    Returns
+    -------
+    DataFrame
+        One row per limb and slice in which the limb has voxels: ``slice`` (index along axis 2),
+        ``limb`` (name), ``skin_ff``, ``shell_ff``, ``core_ff`` (medians, percent, NaN where there
+        are too few voxels), ``shell_voxels`` and ``status``.
+    """
+    rows = []
+    for k in range(body.shape[2]):
+        labels = limbs.labels[:, :, k]
+        present = [i for i in range(len(limbs.names)) if (labels == i + 1).any()]
+        if not present:
+            continue
+        depth = skin_depth(body[:, :, k], affine)
+        rows += [
+            {"slice": k, "limb": limbs.names[i]}
+            | _measure(ff[:, :, k], depth, labels == i + 1, voxel_sizes(affine)[:2].max())
+            for i in present
+        ]
+    columns = ["slice", "limb", "skin_ff", "shell_ff", "core_ff", "shell_voxels"]
+    table = pd.DataFrame(rows, columns=columns)
+    table["status"] = _judge(table)
+    return table
+
+
+def repair_swaps(
+    water: npt.NDArray[Any], fat: npt.NDArray[Any], body: Mask, limbs: Limbs, swaps: pd.DataFrame
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any], pd.DataFrame]:
+    """Exchange water and fat in the limbs and slices found swapped.
+
+    The exchange includes the air nearer to this limb than to another, so that the noise around it
+    and the partial volume of its skin go with it; arms beside the legs stay as they are.
+
+    Parameters
+    ----------
+    water, fat : ndarray of shape (x, y, z)
+    body : ndarray of bool, same shape
+    limbs : Limbs
+    swaps : DataFrame
+        From :func:`detect_swaps`.
+
+    Returns
+    -------
+    water, fat : ndarray
+        New arrays if anything was exchanged, otherwise the given ones.
+    table : DataFrame
+        `swaps` with ``action`` (``none`` or ``exchanged``) and ``shell_ff_after``.
+    """
+    swapped = swaps["status"] == "swapped"
+    table = _with_action(swaps, swapped, "exchanged")
+    table["shell_ff_after"] = swaps["shell_ff"].where(~swapped, 100.0 - swaps["shell_ff"])
+    if not swapped.any():
+        return water, fat, table
+    common = np.result_type(water, fat)
+    water, fat = water.astype(common), fat.astype(common)
+    for k, limb in swaps.loc[swapped, ["slice", "limb"]].itertuples(index=False):
+        here = _territory(body[:, :, k], limbs.labels[:, :, k], limbs.names.index(limb) + 1)
+        kept = water[:, :, k][here]
+        water[:, :, k][here] = fat[:, :, k][here]
+        fat[:, :, k][here] = kept
+    return water, fat, table
+
+
+def flag_swaps(swaps: pd.DataFrame) -> pd.DataFrame:
+    """Complete a swap table where there is only a fat fraction map, which is left as it is.
+
+    100 - FF would undo a swap in a map of magnitudes, but not in one corrected for relaxation or
+    noise, so it is left to a person.
+
+    Returns
+    -------
+    DataFrame
+        `swaps` with ``action`` (``none`` or ``flagged``) and ``shell_ff_after``.
+    """
+    table = _with_action(swaps, swaps["status"] == "swapped", "flagged")
+    table["shell_ff_after"] = swaps["shell_ff"]
+    return table
+
+
+def _measure(ff: Image, depth: Image, limb: Mask, voxel_mm: float) -> dict[str, float]:
+    """Return the median fat fraction of skin, shell and core of one limb in one slice."""
+    # One voxel of skin at least, and none of it in the shell.
+    skin_end = max(SKIN_MM[1], voxel_mm)
+    shell_start = max(SHELL_MM[0], skin_end)
+    ranges = {
+        "skin_ff": (SKIN_MM[0], skin_end),
+        "shell_ff": (shell_start, max(SHELL_MM[1], shell_start + voxel_mm)),
+        "core_ff": CORE_MM,
+    }
+    measured: dict[str, float] = {}
+    for name, (low, high) in ranges.items():
+        values = ff[limb & (depth > low) & (depth <= high)]
+        values = values[np.isfinite(values)]
+        measured[name] = float(np.median(values)) if values.size >= MIN_VOXELS else np.nan
+        if name == "shell_ff":
+            measured["shell_voxels"] = values.size
+    return measured
+
+
+def _judge(table: pd.DataFrame) -> list[str]:
+    """Return the status of every row."""
+    shell, core, skin = (table[name] for name in ("shell_ff", "core_ff", "skin_ff"))
+    skin_fattier = skin >= shell + SKIN_MARGIN
+    core_fattier = core >= shell + CORE_MARGIN
+    low = shell <= SWAPPED_UP_TO
+    if (shell >= REFERENCE_FROM).any():
+        # Noise can make thin skin look fatty, and marrow fills the core of a knee or ankle: each
+        # sign counts only if the other does not contradict it.
+        by_skin = skin_fattier & (core >= shell - CORE_MARGIN)
+        by_core = core_fattier & (skin >= shell - SKIN_MARGIN)
+        swapped = low & (by_skin | by_core)
+    else:
+        swapped = low & skin_fattier & (core >= shell - CORE_MARGIN)
+        enough = swapped.sum() >= GLOBAL_SHARE * max(shell.notna().sum(), 1)
+        swapped &= enough and (core - shell).median() >= CORE_MARGIN
+    lean = (shell >= core + CORE_MARGIN) & (skin <= shell)
+    status = np.select(
+        [shell.isna(), shell >= FAT_FROM, swapped, lean],
+        ["unmeasured", "normal", "swapped", "thin_fat"],
+        "undecided",
+    )
+    return [str(one) for one in status]
+
+
+def _with_action(swaps: pd.DataFrame, rows: "pd.Series[bool]", action: str) -> pd.DataFrame:
+    table = swaps.copy()
+    table["action"] = np.where(rows, action, "none")
+    return table
+
+
+def _territory(body: Mask, labels: npt.NDArray[np.uint8], limb: int) -> Mask:
+    """Return a limb and the air that is nearer to it than to any other part of the body."""
+    part = np.where(labels > 0, labels, np.where(body, np.uint8(255), np.uint8(0)))
+    nearest = ndimage.distance_transform_edt(part == 0, return_distances=False, return_indices=True)
+    territory: Mask = part[tuple(nearest)] == limb
+    return territory
