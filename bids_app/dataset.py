@@ -68,6 +68,12 @@ class Dataset:
         self.root = root
         listing = check_root(root)
         labels, misnamed = labels_in(listing.folders, PARTICIPANT_PREFIX)
+        if not labels:
+            raise AppError(
+                f"No participant folder of {root} has a usable name: {enumerate_labels(misnamed)}.",
+                ExitCode.INVALID_DATASET,
+                "After sub- only letters, digits and '+' are allowed; rename folders and files.",
+            )
         self.misnamed = tuple(misnamed)
         self._participants = labels
         self._root_files = listing.files
@@ -85,8 +91,7 @@ class Dataset:
             LOGGER.warning(
                 "%s is left out: a session label holds letters, digits and '+' only.", folder / name
             )
-        outside = bool(scan_folders(listing)) or not (labels or misnamed)
-        return [None, *labels] if outside else [*labels]
+        return [None, *labels] if scan_folders(listing) or not labels else [*labels]
 
     def select(
         self, participants: Iterable[str] = (), sessions: Iterable[str] = ()
@@ -149,7 +154,8 @@ class Dataset:
         Yields
         ------
         Session
-            Every selected session, also those without usable scans.
+            Every selected session, also those without usable scans or with unreadable folders
+            (then `left_out` says why).
 
         Raises
         ------
@@ -184,7 +190,7 @@ class Dataset:
     def _stream(self, chosen: list[SessionId], filters: Filters | None) -> Iterator[Session]:
         kept = excluded = False
         for identifier in chosen:
-            session = self.session(identifier, filters)
+            session = self._session_or_reason(identifier, filters)
             kept = kept or bool(session.stacks)
             excluded = excluded or _FILTERED in session.left_out.values()
             yield session
@@ -194,6 +200,14 @@ class Dataset:
                 ExitCode.NOTHING_SELECTED,
                 "Run with --dry-run and without --bids-filter-file to see which scans there are.",
             )
+
+    def _session_or_reason(self, session: SessionId, filters: Filters | None) -> Session:
+        """Read a session; if its folders cannot be read, say so in it and let the others go on."""
+        try:
+            return self.session(session, filters)
+        except AppError as error:
+            left_out = {self.root / session.folder: error.message}
+            return Session(session.participant, session.session, (), left_out)
 
     def _check_known(self, participants: list[str]) -> None:
         unknown = sorted(set(participants) - set(self._participants))
@@ -214,7 +228,8 @@ class Dataset:
         shared = _SHARED_ENTITIES
         kind = filters.renamed_kind(name) if filters is not None else None
         if filters is not None and kind is not None:
-            shared = shared | filters.fixed_entities(kind)
+            fixed = filters.fixed_entities(kind)
+            shared, part = shared | fixed, DEFAULT_PART if "part" in fixed else part
         elif rule is None:
             return "its name is not one we know"
         elif rule.kind is None:

@@ -50,6 +50,18 @@ The model and the exact settings of a result stand in the JSON sidecar next to i
 """
 
 
+_README = """\
+# Per-muscle fat fractions
+
+Made by MyoMIDS {version} from the dataset that dataset_description.json names. Research software,
+not a medical device.
+
+Open sub-*.html for the report of a session. Tables (*_stats.tsv, *_profile.tsv) are described
+column by column in the JSON file beside each. logs/ holds the log and settings of every run and
+the reason of every failed session. CITATION.md says what to cite.
+"""
+
+
 def generated_by() -> dict[str, Any]:
     """Return this software as an entry of ``GeneratedBy``."""
     entry: dict[str, Any] = {"Name": "MyoMIDS", "Version": __version__}
@@ -134,6 +146,7 @@ def write_dataset_files(settings: Settings) -> None:
         "HowToAcknowledge": "See CITATION.md.",
     }
     write_text(settings.output_dir / ".bidsignore", "\n".join(BIDSIGNORE) + "\n")
+    write_text(settings.output_dir / "README.md", _README.format(version=__version__))
     write_text(settings.output_dir / "CITATION.md", _CITATION.format(version=__version__))
     # Last: where it stands, the others do too.
     write_json(description, content)

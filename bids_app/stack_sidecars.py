@@ -64,7 +64,8 @@ def fat_fraction_sidecar(task: "StackTask", results: StackResults) -> dict[str, 
     content = {
         "Description": "Fat fraction; NaN where there is no value (background).",
         "Units": "%",
-        "FatFractionMethod": [results.images.method, *results.images.notes],
+        "FatFractionMethod": results.images.method,
+        "Notes": list(results.images.notes),
         "InputUnits": dixon.units,
         "SkullStripped": False,
         "SourceScan": {key: metadata[key] for key in SCAN_FACTS if key in metadata},
@@ -72,7 +73,7 @@ def fat_fraction_sidecar(task: "StackTask", results: StackResults) -> dict[str, 
         "QualityChecks": [check.as_dict() for check in dixon.checks],
         **_provenance(task),
     }
-    return {key: value for key, value in content.items() if value not in (None, {})}
+    return {key: value for key, value in content.items() if value not in (None, {}, [])}
 
 
 def labels_sidecar(task: "StackTask", results: StackResults) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def lookup_table(labels: "np.ndarray[Any, Any]") -> "pd.DataFrame":
         {
             "index": value,
             "name": f"{side}_{muscle.name}",
-            "abbreviation": f"{muscle.abbreviation}_{side[0].upper()}",
+            "abbreviation": muscle.abbreviation,
             "color": muscle.color,
             "muscle": muscle.name,
             "side": side,

@@ -109,7 +109,10 @@ def _check_participants_table(root: Path, participants: list[str]) -> list[str]:
     path = root / "participants.tsv"
     if not path.exists():
         return []
-    rows = csv.DictReader(read_text(path).splitlines(), delimiter="\t")
+    try:
+        rows = csv.DictReader(read_text(path).splitlines(), delimiter="\t")
+    except AppError as error:
+        return [error.message]
     listed = {str(row.get("participant_id")).removeprefix(PARTICIPANT_PREFIX) for row in rows}
     absent = [participant for participant in participants if participant not in listed]
     if not absent:

@@ -103,9 +103,7 @@ def to_canonical(data: Array, affine: Affine) -> tuple[Array, Affine, Orientatio
 
 def from_canonical(data: Array, orientation: Orientation) -> Array:
     """Bring a canonical array back to the order in which its source was stored."""
-    identity = orientations.axcodes2ornt(("R", "A", "S"))
-    back = orientations.ornt_transform(identity, orientation.transform)
-    stored: Array = orientations.apply_orientation(data, back)
+    stored: Array = orientations.apply_orientation(data, _way_back(orientation))
     return stored
 
 
@@ -129,12 +127,17 @@ def restore(data: Array, affine: Affine, orientation: Orientation) -> tuple[Arra
         Exactly that of the source if the image was not cropped.
     """
     stored = from_canonical(data, orientation)
-    identity = orientations.axcodes2ornt(("R", "A", "S"))
-    back = orientations.ornt_transform(orientation.transform, identity)
-    stored_affine = affine @ orientations.inv_ornt_aff(back, data.shape)
+    stored_affine = affine @ orientations.inv_ornt_aff(_way_back(orientation), data.shape)
     if same_grid(stored.shape, stored_affine, orientation.shape, orientation.affine):
         stored_affine = orientation.affine
     return stored, stored_affine
+
+
+def _way_back(orientation: Orientation) -> npt.NDArray[np.float64]:
+    """Return nibabel's axis permutation and flips from canonical to stored order."""
+    canonical = orientations.axcodes2ornt(("R", "A", "S"))
+    back: npt.NDArray[np.float64] = orientations.ornt_transform(canonical, orientation.transform)
+    return back
 
 
 def same_grid(

@@ -82,7 +82,7 @@ def muscles() -> Mapping[str, Muscle]:
         row["name"]: Muscle(
             int(row["index"]), row["name"], row["region"], row["abbreviation"], row["color"]
         )
-        for row in _rows("muscles.tsv")
+        for row in read_table("muscles.tsv")
     }
 
 
@@ -90,7 +90,7 @@ def muscles() -> Mapping[str, Muscle]:
 def groups() -> Mapping[str, tuple[str, ...]]:
     """Return the muscles of every group, by group name."""
     members: dict[str, list[str]] = {}
-    for row in _rows("groups.tsv"):
+    for row in read_table("groups.tsv"):
         members.setdefault(row["group"], []).append(row["muscle"])
     return {group: tuple(names) for group, names in members.items()}
 
@@ -128,7 +128,7 @@ def read_label_map(name_or_path: str) -> list[Label]:
         If the file cannot be read, or a row is malformed or names an unknown muscle.
     """
     if name_or_path in label_map_names():
-        rows = _rows(f"labels/{name_or_path}.tsv")
+        rows = read_table(f"labels/{name_or_path}.tsv")
     else:
         try:
             with Path(name_or_path).open(encoding="utf-8", newline="") as stream:
@@ -155,7 +155,7 @@ def _label(row: Mapping[str, str], where: str) -> Label:
     return Label(number, label, None if muscle == "n/a" else muscle, _LABEL_SIDES[side])
 
 
-def _rows(name: str) -> list[dict[str, str]]:
+def read_table(name: str) -> list[dict[str, str]]:
     """Read a table that comes with this package."""
     text = (files("pipelines.anatomy") / name).read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines(), delimiter="\t"))

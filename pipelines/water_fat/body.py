@@ -31,8 +31,9 @@ HISTOGRAM_FLOOR = 1e-3
 HISTOGRAM_BINS = 140
 # A bin counts as empty up to this multiple of the emptiest one.
 VALLEY_TOLERANCE = 1.5
-# mean^2 / mean of squares in a neighbourhood: pi/4 = 0.785 for Rayleigh noise, near 1 in tissue.
-NOISE_COHERENCE = (0.65, 0.87)
+# mean^2 / mean of squares in a neighbourhood: pi/4 = 0.79 for Rayleigh noise, 0.88 for the sum of
+# two of them (water + fat), above 0.95 in tissue.
+NOISE_COHERENCE = (0.65, 0.92)
 MAX_NOISE_SHARE = 0.3
 # Slices looked at for the threshold; more do not change it.
 SAMPLED_SLICES = 16

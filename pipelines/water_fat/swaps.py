@@ -25,9 +25,9 @@ CORE_MM = (12.0, np.inf)
 MIN_VOXELS = 50
 # Below this the shell is not fat as it stands.
 FAT_FROM = 50.0
-# A limb and slice can serve as reference for others from this shell value on, and is taken for
-# swapped up to the other: 100 minus its value is then closer to the reference than its value, by
-# at least 20 points.
+# A limb and slice is a reference for the others from this shell value on (if its skin or its core
+# confirms it), and is taken for swapped up to the other value: 100 minus it is then closer to the
+# reference than it is itself, by at least 20 points.
 REFERENCE_FROM = 60.0
 SWAPPED_UP_TO = 40.0
 # Differences, in points, that count as "fattier than the shell".
@@ -41,7 +41,8 @@ GLOBAL_SHARE = 0.8
 def detect_swaps(ff: Image, body: Mask, limbs: Limbs, affine: Affine) -> pd.DataFrame:
     """Judge water and fat of every limb and slice by the fat under the skin.
 
-    A limb and slice whose shell is below 50 % fat is
+    A limb and slice is ``normal`` if its shell is at least 50 % fat, unless both skin and core are
+    fattier still. Otherwise it is
 
     * ``swapped`` if another limb or slice has a shell of fat, this one has the contrary, and its
       skin or its core is fattier than its shell while the other does not contradict; or, where no
@@ -142,7 +143,7 @@ def flag_swaps(swaps: pd.DataFrame) -> pd.DataFrame:
 def _measure(ff: Image, depth: Image, limb: Mask, voxel_mm: float) -> dict[str, float]:
     """Return the median fat fraction of skin, shell and core of one limb in one slice."""
     # One voxel of skin at least, and none of it in the shell.
-    skin_end = max(SKIN_MM[1], voxel_mm)
+    skin_end = max(SKIN_MM[1], 1.01 * voxel_mm)
     shell_start = max(SHELL_MM[0], skin_end)
     ranges = {
         "skin_ff": (SKIN_MM[0], skin_end),
@@ -165,7 +166,8 @@ def _judge(table: pd.DataFrame) -> list[str]:
     skin_fattier = skin >= shell + SKIN_MARGIN
     core_fattier = core >= shell + CORE_MARGIN
     low = shell <= SWAPPED_UP_TO
-    if (shell >= REFERENCE_FROM).any():
+    reference = (shell >= REFERENCE_FROM) & ((skin <= shell - SKIN_MARGIN) | (core < FAT_FROM))
+    if reference.any():
         # Noise can make thin skin look fatty, and marrow fills the core of a knee or ankle: each
         # sign counts only if the other does not contradict it.
         by_skin = skin_fattier & (core >= shell - CORE_MARGIN)
@@ -175,9 +177,11 @@ def _judge(table: pd.DataFrame) -> list[str]:
         swapped = low & skin_fattier & (core >= shell - CORE_MARGIN)
         enough = swapped.sum() >= GLOBAL_SHARE * max(shell.notna().sum(), 1)
         swapped &= enough and (core - shell).median() >= CORE_MARGIN
+    # A lean limb whose shell reads 50-70 % because it is swapped has everything the wrong way round.
+    reversed_order = skin_fattier & core_fattier
     lean = (shell >= core + CORE_MARGIN) & (skin <= shell)
     status = np.select(
-        [shell.isna(), shell >= FAT_FROM, swapped, lean],
+        [shell.isna(), (shell >= FAT_FROM) & ~reversed_order, swapped, lean],
         ["unmeasured", "normal", "swapped", "thin_fat"],
         "undecided",
     )

@@ -1,0 +1,102 @@
+"""Recognize muscles by the names that other people give them.
+
+Used for models whose label map is not registered: the names in their ``dataset.json`` are matched
+to the vocabulary. Spellings that differ by more than case, separators or the side are rows of
+``spellings.tsv``.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+
+from pipelines.anatomy.vocabulary import Label, LabelSide, muscles, read_table
+from pipelines.errors import DataError
+
+_SIDE_WORDS: Mapping[str, LabelSide] = {
+    "left": "left",
+    "l": "left",
+    "lt": "left",
+    "right": "right",
+    "r": "right",
+    "rt": "right",
+}
+_FILLERS = {"m", "muscle", "musculus"}
+
+
+def match_name(name: str) -> tuple[str | None, LabelSide] | None:
+    """Find the muscle and the side that a label name means.
+
+    Parameters
+    ----------
+    name : str
+        For example ``Right Biceps Femoris-LH``, ``vastus_lateralis_left`` or ``RF_L``.
+
+    Returns
+    -------
+    tuple or None
+        Our muscle name (None for a known structure that is not measured, such as bone) and the
+        side (``both`` if the name states none); None if the name is not recognized.
+    """
+    words = [w for w in re.split(r"[^a-z0-9]+", name.lower()) if w and w not in _FILLERS]
+    side: LabelSide = "both"
+    for end in (0, -1):
+        if len(words) > 1 and words[end] in _SIDE_WORDS:
+            side = _SIDE_WORDS[words.pop(end)]
+            break
+    spelling = " ".join(words)
+    known = _spellings()
+    return (known[spelling], side) if spelling in known else None
+
+
+def labels_from_names(values: Mapping[str, int], source: str) -> list[Label]:
+    """Build a label map from label names.
+
+    Parameters
+    ----------
+    values : mapping of str to int
+        Label names and their values, as in nnU-Net's ``dataset.json``. ``background`` and
+        ``ignore`` are left out.
+    source : str
+        Where the names come from, for the error message.
+
+    Returns
+    -------
+    list of Label
+        In order of value.
+
+    Raises
+    ------
+    DataError
+        If a name is not recognized, or none of them is a muscle.
+    """
+    labels: list[Label] = []
+    unknown: list[str] = []
+    for name, value in sorted(values.items(), key=lambda item: item[1]):
+        if name.lower() in {"background", "ignore"}:
+            continue
+        match = match_name(name)
+        if match is None:
+            unknown.append(f"{name!r} ({value})")
+        else:
+            labels.append(Label(value, name, match[0], match[1]))
+    hint = (
+        "Give a label map: a TSV file with the columns value, label, muscle, side "
+        "(muscle n/a for what is not to be measured)."
+    )
+    if unknown:
+        raise DataError(f"Unknown label names in {source}: {', '.join(unknown)}.", hint)
+    if not any(label.muscle for label in labels):
+        raise DataError(f"No label in {source} is a muscle.", hint)
+    return labels
+
+
+@cache
+def _spellings() -> Mapping[str, str | None]:
+    """Return every known spelling, in lower case with single spaces."""
+    known: dict[str, str | None] = {}
+    for muscle in muscles().values():
+        known[muscle.abbreviation.lower()] = muscle.name
+        known[muscle.name.replace("_", " ")] = muscle.name
+    for row in read_table("spellings.tsv"):
+        known[row["spelling"]] = None if row["muscle"] == "n/a" else row["muscle"]
+    return known

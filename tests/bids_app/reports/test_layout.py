@@ -1,0 +1,58 @@
+import re
+from importlib.resources import files
+from typing import get_args
+
+import pytest
+
+from bids_app.reports.content import DataOrigin
+from bids_app.reports.layout import Measure, citations, layout
+from bids_app.settings import Settings
+from pipelines.anatomy.vocabulary import SIDES
+from pipelines.quality import Level
+from pipelines.quantification.columns import Table, column_descriptions
+
+
+@pytest.mark.parametrize("measure", [*layout().measures, *layout().details], ids=lambda m: m.column)
+def test_measures_are_columns_of_the_muscle_table(measure: Measure) -> None:
+    columns = column_descriptions(Table.MUSCLES)
+    used = [measure.column, measure.spread, measure.difference]
+    assert {column for column in used if column} <= columns.keys()
+    units = {"mL": "ml", "cm^2": "cm²"}
+    stored = columns[measure.column]["Units"]
+    assert units.get(stored, stored) == measure.unit
+    # A difference has its own unit; percentage points are told from percent of the mean.
+    assert bool(measure.difference) == bool(measure.difference_unit)
+
+
+def test_other_columns_exist() -> None:
+    columns = column_descriptions(Table.MUSCLES)
+    assert {*layout().flags, layout().map_column} <= columns.keys()
+    assert all(columns[name]["Format"] == "bool" for name in layout().flags)
+    profile = layout().profile
+    assert {profile.position, profile.value} <= column_descriptions(Table.PROFILE).keys()
+
+
+def test_every_section_has_a_template() -> None:
+    folder = files("bids_app.reports") / "templates" / "sections"
+    sections = [*layout().once, *layout().per_stack, *layout().closing]
+    assert len({section.id for section in sections}) == len(sections)
+    assert all((folder / f"{section.id}.html").is_file() for section in sections)
+
+
+def test_there_are_words_for_every_level_side_and_origin() -> None:
+    assert layout().levels.keys() == set(get_args(Level))
+    assert set(SIDES) <= layout().sides.keys()
+    assert layout().data_origins.keys() == set(get_args(DataOrigin)) - {""}
+
+
+def test_settings_exist_and_hold_no_folder() -> None:
+    told = layout().settings.keys()
+    assert told <= Settings.__dataclass_fields__.keys()
+    assert not told & {"bids_dir", "output_dir", "work_dir", "config_file", "model"}
+
+
+def test_citations_have_a_doi_and_a_year() -> None:
+    assert len({citation.id for citation in citations()}) == len(citations())
+    for citation in citations():
+        assert re.fullmatch(r"10\.\d{4,}/\S+", citation.doi)
+        assert re.search(r"\b(19|20)\d\d\b", citation.text)
