@@ -7,7 +7,6 @@ of the files being moved lets the next run clear a session that was killed on th
 """
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -246,7 +245,7 @@ class SessionWriter:
         # Everything that needs space on the disk comes first: a full one changes nothing.
         for name in self._written:
             _set_default_mode(self._staging / name)
-            checksums[name.as_posix()] = sha256(self._staging / name)
+            checksums[name.as_posix()] = checksum(self._staging / name)
             (self._output_dir / name).parent.mkdir(parents=True, exist_ok=True)
         marker.parent.mkdir(parents=True, exist_ok=True)
         write_json(self._staging / marker.name, {**made_from, "Files": checksums})
@@ -306,12 +305,6 @@ def session_writer(output_dir: Path, session: SessionId) -> Iterator[SessionWrit
             yield SessionWriter(output_dir, session)
         finally:
             _clear_unfinished(output_dir, session)
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _log_file(output_dir: Path, kind: str, session: SessionId) -> Path:

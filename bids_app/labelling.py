@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from bids_app.derivatives import sha256
 from bids_app.errors import AppError, ExitCode, from_pipeline
 from bids_app.images import load_labels
 from bids_app.label_maps import LabelMap, find_label_map, read_lookup
 from bids_app.provenance import bids_uri
+from bids_app.reading import checksum
 from bids_app.scans import Session, Stack
 from bids_app.settings import Settings
 from pipelines.errors import PipelineError
@@ -72,7 +72,7 @@ class LabelSource:
         if self.model is not None:
             return {"Model": self.model.name, "SHA256": self.model.checksum}
         maps = (find_label_map(self.settings.derivatives, session, s) for s in session.stacks)
-        return {m.image.name: sha256(m.image) for m in maps if m is not None}
+        return {m.image.name: checksum(m.image) for m in maps if m is not None}
 
     def label(
         self,
@@ -217,5 +217,5 @@ def _read(
             "Check that it belongs to this scan and that its table names the muscles.",
         )
     uri = bids_uri(found.image, settings.derivatives[found.derivative], found.derivative)
-    provenance = {"LabelSource": f"Label map {uri}", "LabelSHA256": sha256(found.image)}
+    provenance = {"LabelSource": f"Label map {uri}", "LabelSHA256": checksum(found.image)}
     return Labelling(split.labels, provenance, (*checks, *split.checks))

@@ -128,7 +128,8 @@ def write_dataset_files(settings: Settings) -> None:
     """
     description = settings.output_dir / "dataset_description.json"
     links = _links(settings)
-    if description.exists():
+    described = description.exists()
+    if described:
         existing = _read_description(description, overwrite=settings.overwrite)
         known = existing.get("DatasetLinks") or {}
         if not settings.overwrite:
@@ -145,9 +146,15 @@ def write_dataset_files(settings: Settings) -> None:
         "DatasetLinks": links,
         "HowToAcknowledge": "See CITATION.md.",
     }
-    write_text(settings.output_dir / ".bidsignore", "\n".join(BIDSIGNORE) + "\n")
-    write_text(settings.output_dir / "README.md", _README.format(version=__version__))
-    write_text(settings.output_dir / "CITATION.md", _CITATION.format(version=__version__))
+    texts = {
+        ".bidsignore": "\n".join(BIDSIGNORE) + "\n",
+        "README.md": _README.format(version=__version__),
+        "CITATION.md": _CITATION.format(version=__version__),
+    }
+    for name, text in texts.items():
+        # Files that were there before any description of ours can be somebody else's.
+        if described or not (settings.output_dir / name).exists():
+            write_text(settings.output_dir / name, text)
     # Last: where it stands, the others do too.
     write_json(description, content)
 

@@ -1,5 +1,6 @@
 """Read a file of the input, or say why it cannot be read and what to do about it."""
 
+import hashlib
 from pathlib import Path
 
 from bids_app.errors import AppError, ExitCode
@@ -40,6 +41,11 @@ def read_bytes(path: Path) -> bytes:
         if content.startswith(start):
             raise _not_fetched(path, f"{command} {path}")
     return content
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal digits; errors as :func:`read_bytes`."""
+    return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
 def read_text(path: Path) -> str:

@@ -14,13 +14,13 @@ from bids_app.derivatives import (
     StackNames,
     read_marker,
     session_writer,
-    sha256,
     write_text,
 )
 from bids_app.errors import AppError, ExitCode, from_pipeline
 from bids_app.labelling import LabelSource
 from bids_app.outcome import Outcome
 from bids_app.provenance import run_info
+from bids_app.reading import checksum
 from bids_app.resources import ResourceMonitor
 from bids_app.scans import Session, Unusable, select_inputs, unusable_reason
 from bids_app.settings import Settings
@@ -105,7 +105,7 @@ def describe_inputs(task: SessionTask) -> dict[str, Any]:
             continue
         for scan in inputs.scans:
             for path in scan.paths:
-                files[path.relative_to(task.settings.bids_dir).as_posix()] = sha256(path)
+                files[path.relative_to(task.settings.bids_dir).as_posix()] = checksum(path)
     return {
         "Version": __version__,
         "Settings": task.settings.scientific(),

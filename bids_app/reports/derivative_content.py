@@ -3,11 +3,12 @@
 The page is always made this way, right after processing and with ``--reports-only``, so that it
 can hold nothing that the files do not. Of the JSON sidecars it uses, beside ``QualityChecks``:
 
-- fat fraction map: ``FatFractionMethod`` (sentences), ``Sources`` (BIDS URIs) and the keys that
-  ``report.yaml`` lists under ``scan``;
-- label image: ``SegmentationModel`` (object with ``Name``, ``Version``, ``SHA256`` and
-  ``Description``) or ``LabelSource`` (a sentence);
-- per-muscle table: ``Description`` of each column.
+- fat fraction map: ``FatFractionMethod`` (a phrase), ``Notes`` (sentences), ``Sources`` (BIDS
+  URIs) and of ``SourceScan`` what ``report.yaml`` lists under ``scan``;
+- label image: ``SegmentationModel`` (``Name``, ``Version``, ``SHA256``) or ``LabelSource`` (a
+  phrase);
+- per-muscle table: ``Description`` of each column;
+- all: the keys that ``report.yaml`` lists under ``settings``.
 """
 
 import csv

@@ -66,6 +66,25 @@ class ScanKey:
 
 
 @dataclass(frozen=True)
+class SettingKey:
+    """A setting that is told, and where it stands.
+
+    Attributes
+    ----------
+    sidecar : str
+        Kind of sidecar.
+    key : Sequence of str
+        Keys from the outside inwards.
+    title : str
+        What it is, for a person.
+    """
+
+    sidecar: str
+    key: Sequence[str]
+    title: str
+
+
+@dataclass(frozen=True)
 class Citation:
     """A work to cite, and which results rest on it."""
 
@@ -95,8 +114,8 @@ class Layout:
     incomplete_group: str
     levels: Mapping[str, str]
     checks: Mapping[str, str]
-    settings: Mapping[str, str]
     scan: Mapping[str, ScanKey]
+    settings: Sequence[SettingKey]
     files: Mapping[str, str]
 
 
@@ -110,6 +129,7 @@ def layout() -> Layout:
         content[key] = [Measure(**entry) for entry in content[key]]
     content["profile"] = ProfileColumns(**content["profile"])
     content["scan"] = {key: ScanKey(**entry) for key, entry in content["scan"].items()}
+    content["settings"] = [SettingKey(**entry) for entry in content["settings"]]
     return Layout(**content)
 
 

@@ -1,4 +1,4 @@
-"""What was done, told from the settings and sidecars of the results themselves."""
+"""What was done, told from the sidecars of the results themselves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,9 @@ from pipelines.geometry import voxel_sizes
 # Digits of a checksum that tell two models apart for a reader; the sidecar holds all of them.
 _SHORT_HASH = 12
 
+# Values that say nothing.
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
+
 
 @dataclass(frozen=True)
 class Model:
@@ -19,7 +22,6 @@ class Model:
     name: str
     version: str
     short_hash: str
-    description: str
 
 
 @dataclass(frozen=True)
@@ -36,18 +38,24 @@ class StackMethods:
         Input files, as BIDS URIs.
     fat_fraction : str
         How the fat fraction map was made.
+    notes : Sequence of str
+        What was special about the images, one sentence each.
     model : Model or None
         None if the label maps were not made by a model.
     label_source : str
         Where the label maps come from if not from a model.
+    settings : Sequence of (title, text)
+        Choices the results were made with.
     """
 
     name: str
     scan: Sequence[tuple[str, str]]
     sources: Sequence[str]
     fat_fraction: str
+    notes: Sequence[str]
     model: Model | None
     label_source: str
+    settings: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -58,8 +66,6 @@ class Methods:
     ----------
     stacks : Sequence of StackMethods
         One per stack.
-    settings : Sequence of (title, text)
-        Choices of the run.
     definitions : Sequence of (title, text)
         What the columns of the tables mean.
     citations : Sequence of Citation
@@ -67,7 +73,6 @@ class Methods:
     """
 
     stacks: Sequence[StackMethods]
-    settings: Sequence[tuple[str, str]]
     definitions: Sequence[tuple[str, str]]
     citations: Sequence[Citation]
 
@@ -78,11 +83,6 @@ def methods(content: SessionContent, layout: Layout) -> Methods:
     made_by_model = any(stack.model for stack in stacks)
     return Methods(
         stacks,
-        [
-            (title, _text(content.run.settings[key]))
-            for key, title in layout.settings.items()
-            if content.run.settings.get(key) not in (None, [], {})
-        ],
         _definitions(content.stacks, layout),
         [c for c in citations() if c.when == "always" or made_by_model],
     )
@@ -93,24 +93,38 @@ def _stack(stack: StackContent, layout: Layout) -> StackMethods:
     label_sidecar = stack.sidecars.get("labels", {})
     return StackMethods(
         stack.name,
-        _scan(stack, map_sidecar, layout),
+        _scan(stack, map_sidecar.get("SourceScan", {}), layout),
         [str(source) for source in map_sidecar.get("Sources", [])],
         str(map_sidecar.get("FatFractionMethod", "")),
+        [str(note) for note in map_sidecar.get("Notes", [])],
         _model(label_sidecar.get("SegmentationModel")),
         str(label_sidecar.get("LabelSource", "")),
+        _settings(stack.sidecars, layout),
     )
 
 
-def _scan(stack: StackContent, sidecar: Mapping[str, Any], layout: Layout) -> list[tuple[str, str]]:
+def _scan(stack: StackContent, source: Mapping[str, Any], layout: Layout) -> list[tuple[str, str]]:
     facts = []
     if stack.fat_fraction is not None and stack.affine is not None:
         sizes = voxel_sizes(stack.affine)
         facts.append(("Matrix", " × ".join(str(n) for n in stack.fat_fraction.shape)))
         facts.append(("Voxel size", " × ".join(f"{size:.3g}" for size in sizes) + " mm"))
     for key, entry in layout.scan.items():
-        if sidecar.get(key) not in (None, "", []):
-            facts.append((entry.title, f"{_text(sidecar[key])} {entry.unit}".strip()))
+        if source.get(key) not in _NOTHING:
+            facts.append((entry.title, f"{_text(source[key])} {entry.unit}".strip()))
     return facts
+
+
+def _settings(sidecars: Mapping[str, Mapping[str, Any]], layout: Layout) -> list[tuple[str, str]]:
+    """Find the settings that are told in the sidecars, where those of the results stand."""
+    found = []
+    for setting in layout.settings:
+        value: Any = sidecars.get(setting.sidecar)
+        for key in setting.key:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if value not in _NOTHING:
+            found.append((setting.title, _text(value)))
+    return found
 
 
 def _model(sidecar: Mapping[str, Any] | None) -> Model | None:
@@ -120,7 +134,6 @@ def _model(sidecar: Mapping[str, Any] | None) -> Model | None:
         str(sidecar.get("Name", "")),
         str(sidecar.get("Version", "")),
         str(sidecar.get("SHA256", ""))[:_SHORT_HASH],
-        str(sidecar.get("Description", "")),
     )
 
 

@@ -22,13 +22,13 @@ from bids_app.derivatives import (
     prepare_output,
     read_marker,
     session_writer,
-    sha256,
     sidecar,
     write_failure,
     write_json,
     write_text,
 )
 from bids_app.errors import AppError, ExitCode
+from bids_app.reading import checksum
 
 SESSION = SessionId("01", "pre")
 NOBODY = 65534
@@ -162,7 +162,7 @@ def test_the_same_image_has_the_same_checksum_every_time(
         with session_writer(tmp_path, SESSION) as writer:
             writer.image(Path("x_FF.nii.gz"), np.ones((2, 2, 2), np.float32), np.eye(4))
             writer.commit({})
-        checksums.append(sha256(tmp_path / "x_FF.nii.gz"))
+        checksums.append(checksum(tmp_path / "x_FF.nii.gz"))
     assert checksums[0] == checksums[1]
 
 
@@ -223,7 +223,8 @@ def test_json_does_not_turn_numbers_of_other_types_into_text(tmp_path: Path) -> 
 def test_checksums(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc")
     assert (
-        sha256(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        checksum(tmp_path / "x")
+        == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
 
 
@@ -275,7 +276,7 @@ def test_a_complete_session_has_its_files_and_a_marker_with_their_checksums(
     marker = read_marker(tmp_path, SESSION)
     assert marker == {
         "Content": NEW,
-        "Files": {name: sha256(tmp_path / name) for name in NEW},
+        "Files": {name: checksum(tmp_path / name) for name in NEW},
     }
 
 
@@ -577,7 +578,7 @@ def test_two_processes_in_one_output_folder(repository: Path, tmp_path: Path) ->
         for part in "abc":
             path = session.folder / f"{part}.txt"
             assert (tmp_path / path).read_text() == marker["By"] * 1000
-            assert marker["Files"][path.as_posix()] == sha256(tmp_path / path)
+            assert marker["Files"][path.as_posix()] == checksum(tmp_path / path)
     assert len(_results(tmp_path)) == 36
 
 

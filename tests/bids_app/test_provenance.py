@@ -107,7 +107,7 @@ def test_no_absolute_path_stands_in_the_files_of_the_dataset(
 ) -> None:
     write_dataset_files(settings)
     names = {path.name for path in settings.output_dir.iterdir()}
-    assert names == {"dataset_description.json", ".bidsignore", "CITATION.md"}
+    assert names == {"dataset_description.json", ".bidsignore", "CITATION.md", "README.md"}
     for path in settings.output_dir.iterdir():
         assert str(tmp_path) not in path.read_text(encoding="utf-8")
 
@@ -139,9 +139,34 @@ def test_the_description_is_written_last(
         patch.setattr(provenance, "write_json", killed)
         with pytest.raises(KeyboardInterrupt):
             write_dataset_files(settings)
-    assert {p.name for p in settings.output_dir.iterdir()} == {".bidsignore", "CITATION.md"}
+    names = {path.name for path in settings.output_dir.iterdir()}
+    assert names == {".bidsignore", "CITATION.md", "README.md"}
     write_dataset_files(settings)
     assert _description(settings)["DatasetType"] == "derivative"
+
+
+def test_the_readme_says_what_made_the_dataset(settings: Settings) -> None:
+    write_dataset_files(settings)
+    text = (settings.output_dir / "README.md").read_text(encoding="utf-8")
+    assert f"Made by MyoMIDS {__version__} " in text
+    assert "Research software,\nnot a medical device." in text
+
+
+def test_a_readme_that_was_there_before_is_kept(settings: Settings) -> None:
+    settings.output_dir.mkdir()
+    readme = settings.output_dir / "README.md"
+    readme.write_text("my project", encoding="utf-8")
+    write_dataset_files(settings)
+    assert readme.read_text(encoding="utf-8") == "my project"
+    assert (settings.output_dir / "CITATION.md").exists()
+
+
+def test_overwriting_renews_all_texts(settings: Settings) -> None:
+    write_dataset_files(settings)
+    citation = settings.output_dir / "CITATION.md"
+    citation.write_text("of an earlier version", encoding="utf-8")
+    write_dataset_files(replace(settings, overwrite=True))
+    assert f"MyoMIDS {__version__}" in citation.read_text(encoding="utf-8")
 
 
 def test_a_second_run_changes_nothing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ CHECKS: list[dict[str, Any]] = [
         "threshold": 5.0,
     },
     {
-        "name": "swap",
+        "name": "water_fat_swap",
         "level": "fail",
         "text": "Water and fat are exchanged.",
         "value": None,
@@ -142,9 +142,11 @@ def sidecars() -> dict[str, dict[str, Any]]:
     return {
         "fat_fraction": {
             "QualityChecks": CHECKS[:2],
-            "FatFractionMethod": "Fat fraction is fat / (fat + water).",
+            "FatFractionMethod": "F / (W + F) of magnitude images",
+            "Notes": ["Water was resampled to the grid of fat."],
             "Sources": ["bids:raw:sub-01/mr-quant/sub-01_WATER.nii.gz"],
-            "MagneticFieldStrength": 3.0,
+            "SourceScan": {"MagneticFieldStrength": 3.0, "PatientName": "Doe^Jane"},
+            "InputUnits": None,
             "PatientName": "Doe^Jane",
         },
         "labels": {
@@ -153,10 +155,13 @@ def sidecars() -> dict[str, dict[str, Any]]:
                 "Name": "thigh11",
                 "Version": "1.2",
                 "SHA256": "0123456789abcdef0123456789abcdef",
-                "Description": "A small test model.",
             },
+            "SegmentationSettings": {"Channels": ["water", "fat"], "Folder": "/home/jane/models"},
         },
-        "stats": {"ff_mean": {"Description": "Mean of the selected voxels."}},
+        "stats": {
+            "ff_mean": {"Description": "Mean of the selected voxels."},
+            "MeasurementOptions": {"Erode": True, "MinVoxels": 20, "ThickSliceRatio": 3.0},
+        },
     }
 
 

@@ -1,12 +1,12 @@
 import nibabel as nib
 import numpy as np
-import page_content
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bids_app.reports.axial import Window, body_window, fullest_slice, shown_slices, to_screen
+from tests.bids_app.reports import page_content
 
 
 def whole(shape: tuple[int, ...]) -> Window:

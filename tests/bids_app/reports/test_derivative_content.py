@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import numpy as np
-import page_content
 import pandas as pd
 import pytest
 
@@ -11,6 +10,7 @@ from bids_app.reports.content import Failure
 from bids_app.reports.derivative_content import read_session_content
 from bids_app.reports.session import render_session
 from pipelines.geometry import to_canonical
+from tests.bids_app.reports import page_content
 
 SESSION = SessionId("01")
 NAMES = StackNames(SESSION)

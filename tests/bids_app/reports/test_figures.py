@@ -3,11 +3,9 @@ import io
 from dataclasses import replace
 
 import numpy as np
-import page_content
 import pytest
 from matplotlib.path import Path as Polygon
 from PIL import Image
-from test_outlines import polygons
 
 from bids_app.reports.figures import (
     COLOR_STOPS,
@@ -18,6 +16,8 @@ from bids_app.reports.figures import (
     key_slice,
     mosaic,
 )
+from tests.bids_app.reports import page_content
+from tests.bids_app.reports.test_outlines import polygons
 
 
 def pixels(picture: SlicePicture) -> np.ndarray:

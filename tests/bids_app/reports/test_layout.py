@@ -6,10 +6,10 @@ import pytest
 
 from bids_app.reports.content import DataOrigin
 from bids_app.reports.layout import Measure, citations, layout
-from bids_app.settings import Settings
 from pipelines.anatomy.vocabulary import SIDES
 from pipelines.quality import Level
 from pipelines.quantification.columns import Table, column_descriptions
+from tests.bids_app.reports import page_content
 
 
 @pytest.mark.parametrize("measure", [*layout().measures, *layout().details], ids=lambda m: m.column)
@@ -45,10 +45,14 @@ def test_there_are_words_for_every_level_side_and_origin() -> None:
     assert layout().data_origins.keys() == set(get_args(DataOrigin)) - {""}
 
 
-def test_settings_exist_and_hold_no_folder() -> None:
-    told = layout().settings.keys()
-    assert told <= Settings.__dataclass_fields__.keys()
-    assert not told & {"bids_dir", "output_dir", "work_dir", "config_file", "model"}
+def test_facts_of_the_scan_are_among_those_that_sidecars_hold() -> None:
+    from bids_app.stack_sidecars import SCAN_FACTS
+
+    assert layout().scan.keys() <= set(SCAN_FACTS)
+
+
+def test_settings_are_looked_for_in_sidecars_that_are_read() -> None:
+    assert {setting.sidecar for setting in layout().settings} <= page_content.sidecars().keys()
 
 
 def test_citations_have_a_doi_and_a_year() -> None:

@@ -1,8 +1,7 @@
-import page_content
-
 from bids_app.reports.content import StackContent
 from bids_app.reports.layout import layout
 from bids_app.reports.methods import methods
+from tests.bids_app.reports import page_content
 
 
 def test_tells_what_was_done_from_the_sidecars() -> None:
@@ -12,32 +11,39 @@ def test_tells_what_was_done_from_the_sidecars() -> None:
         "Voxel size": "2 × 3 × 10 mm",
         "Field strength": "3 T",
     }
-    assert stack.fat_fraction == "Fat fraction is fat / (fat + water)."
+    assert stack.fat_fraction == "F / (W + F) of magnitude images"
+    assert stack.notes == ["Water was resampled to the grid of fat."]
     assert stack.sources == ["bids:raw:sub-01/mr-quant/sub-01_WATER.nii.gz"]
     assert stack.model is not None
     assert (stack.model.name, stack.model.version) == ("thigh11", "1.2")
     assert stack.model.short_hash == "0123456789ab"
 
 
-def test_only_listed_settings_are_told() -> None:
-    settings = {
-        "erode": False,
-        "fat_fraction_units": "auto",
-        "derivatives": {"truth": "/home/jane/masks"},
-        "work_dir": "/home/jane/scratch",
-    }
-    told = methods(page_content.session(run=page_content.run(settings=settings)), layout())
-    assert told.settings == [
-        ("Label maps from", "truth"),
-        ("Units of fat fraction maps in the input", "auto"),
-        ("Masks eroded before fat fractions are read", "no"),
+def test_settings_come_from_the_sidecars_of_the_results() -> None:
+    (stack,) = methods(page_content.session(), layout()).stacks
+    assert stack.settings == [
+        ("Images given to the network", "water, fat"),
+        ("Masks eroded for fat fractions", "yes"),
+        ("Fewest voxels that erosion may leave", "20"),
+        ("Erosion within slices from a thickness in pixels of", "3"),
     ]
 
 
-def test_echo_times_are_listed_with_their_unit() -> None:
-    stack = StackContent(sidecars={"fat_fraction": {"EchoTime": [1.15, 2.3], "Manufacturer": ""}})
+def test_settings_of_another_form_are_left_out() -> None:
+    sidecars = {
+        "stats": {"MeasurementOptions": "none"},
+        "labels": {"SegmentationSettings": {"Folds": 5}},
+    }
+    stack = page_content.stack(sidecars=sidecars)
     told = methods(page_content.session(stacks=[stack]), layout())
-    assert told.stacks[0].scan == [("Echo times", "1.15, 2.3 ms")]
+    assert told.stacks[0].settings == [("Networks averaged", "5")]
+
+
+def test_only_listed_facts_of_the_scan_are_told() -> None:
+    facts = {"FlipAngle": 3.0, "Manufacturer": "", "PatientName": "Doe^Jane"}
+    stack = StackContent(sidecars={"fat_fraction": {"SourceScan": facts}})
+    told = methods(page_content.session(stacks=[stack]), layout())
+    assert told.stacks[0].scan == [("Flip angle", "3 °")]
 
 
 def test_definitions_come_from_the_sidecar_of_the_table() -> None:

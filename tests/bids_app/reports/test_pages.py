@@ -1,8 +1,8 @@
 import pytest
 from jinja2 import UndefinedError
-from page_content import session, stack
 
 from bids_app.reports.pages import render
+from tests.bids_app.reports.page_content import session, stack
 
 
 def test_a_variable_that_is_not_given_is_an_error() -> None:

@@ -1,10 +1,10 @@
 import numpy as np
-import page_content
 import pandas as pd
 import pytest
 
 from bids_app.reports.layout import ProfileColumns
 from bids_app.reports.profiles import HEIGHT, WIDTH, profiles
+from tests.bids_app.reports import page_content
 
 COLUMNS = ProfileColumns("position_mm", "ff_mean")
 SIDES = ["right", "left"]

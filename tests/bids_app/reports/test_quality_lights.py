@@ -1,11 +1,11 @@
 from dataclasses import replace
 
-import page_content
 import pytest
 
 from bids_app.reports.layout import layout
 from bids_app.reports.quality_lights import lights
 from pipelines.quality import Check
+from tests.bids_app.reports import page_content
 
 
 def one(**changes: object) -> dict[str, object]:
@@ -15,9 +15,9 @@ def one(**changes: object) -> dict[str, object]:
 def test_worst_comes_first_with_symbol_word_and_numbers() -> None:
     found = lights([("", [{"QualityChecks": page_content.CHECKS}, {}])], layout())
     assert [(light.level, light.word, light.title) for light in found] == [
-        ("fail", "Fail", "Swap"),
+        ("fail", "Fail", "Water/fat swap"),
         ("warn", "Caution", "Noise floor"),
-        ("pass", "Pass", "Body mask"),
+        ("pass", "Pass", "Body outline"),
     ]
     assert [(light.value, light.threshold) for light in found] == [
         ("", ""),

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import page_content
 import pytest
 from PIL import Image
 
 from bids_app.reports.session import render_session, session_figures
+from tests.bids_app.reports import page_content
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import page_content
 import pytest
-from html_page import Element, parse, sections
-from page_content import session, stack
 
 from bids_app.reports.content import Failure, LabelEntry, SessionContent, StackContent
 from bids_app.reports.session import render_session, session_figures
 from pipelines.anatomy.vocabulary import label_values
+from tests.bids_app.reports import page_content
+from tests.bids_app.reports.html_page import Element, parse, sections
+from tests.bids_app.reports.page_content import session, stack
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -67,9 +67,9 @@ def test_lights_have_word_value_and_limit(page: Element) -> None:
         [cell.text for cell in row.content if isinstance(cell, Element)] for row in table.all("tr")
     ] == [
         ["Result", "Check", "Value", "Limit", "Meaning"],
-        ["Fail", "Swap", "", "", "Water and fat are exchanged."],
+        ["Fail", "Water/fat swap", "", "", "Water and fat are exchanged."],
         ["Caution", "Noise floor", "6.13 %", "5 %", "Noise lifts low fat fractions."],
-        ["Pass", "Body mask", "41.2 %", "5 %", "The body was found."],
+        ["Pass", "Body outline", "41.2 %", "5 %", "The body was found."],
     ]
     assert page.one(css_class="summary").text == "1 pass 1 caution 1 fail"
     # Each level has a shape of its own, for readers who do not see the colours.
@@ -200,9 +200,11 @@ def test_profiles_are_drawn_for_both_sides(page: Element) -> None:
 def test_methods_and_files(page: Element) -> None:
     methods = page.by_id("methods")
     assert methods is not None
-    assert "Fat fraction is fat / (fat + water)." in methods.text
-    assert "thigh11 1.2 (SHA-256 0123456789ab…). A small test model." in methods.text
-    assert "Masks eroded before fat fractions are read yes" in methods.text
+    told = {div.one("dt").text: div.one("dd").text for div in methods.all("div")}
+    assert told["Segmentation model"] == "thigh11 1.2 (SHA-256 0123456789ab…)"
+    assert told["Masks eroded for fat fractions"] == "yes"
+    assert told["Read from"] == "bids:raw:sub-01/mr-quant/sub-01_WATER.nii.gz"
+    assert methods.one("p").text == "Water was resampled to the grid of fat."
     files = page.by_id("files")
     assert files is not None
     assert [a.attributes["href"] for a in files.all("a")] == [
@@ -245,10 +247,11 @@ def test_everything_from_outside_is_escaped() -> None:
             "QualityChecks": [check],
             "FatFractionMethod": evil,
             "Sources": [evil],
-            "Manufacturer": evil,
+            "Notes": [evil],
+            "SourceScan": {"Manufacturer": evil},
         },
-        "labels": {"SegmentationModel": dict.fromkeys(("Name", "Version", "Description"), evil)},
-        "stats": {"ff_mean": {"Description": evil}},
+        "labels": {"SegmentationModel": dict.fromkeys(("Name", "Version", "SHA256"), evil)},
+        "stats": {"ff_mean": {"Description": evil}, "MeasurementOptions": {"Erode": evil}},
     }
     nasty = stack(
         name=evil,
@@ -260,7 +263,7 @@ def test_everything_from_outside_is_escaped() -> None:
     content = SessionContent(
         evil,
         evil,
-        replace(page_content.run(), software=evil, settings={"fat_fraction_units": evil}),
+        replace(page_content.run(), software=evil, created=evil),
         [nasty, stack()],
         [Failure(evil, evil, evil, evil)],
     )

@@ -1,11 +1,11 @@
 import numpy as np
-import page_content
 import pandas as pd
 import pytest
 
 from bids_app.reports.layout import Measure
 from bids_app.reports.muscle_table import fat_fraction_means, muscle_table
 from pipelines.quantification.table import muscle_table as measure
+from tests.bids_app.reports import page_content
 
 FAT = Measure("ff_mean", "Fat fraction", "%", 1, spread="ff_sd", bar=50, difference="asym_ff")
 VOLUME = Measure("volume_ml", "Volume", "ml", 0)
