@@ -13,7 +13,6 @@ from typing import Any, NoReturn, TypeVar, get_args
 
 from bids_app.errors import AppError, ExitCode
 from bids_app.settings import (
-    DEFAULT_MODEL,
     AnalysisLevel,
     FatFractionUnits,
     Settings,
@@ -172,7 +171,7 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
         "--model",
         metavar="NAME_OR_PATH",
         help="segmentation model: a name from --list models, an nnU-Net folder or exported zip "
-        f"(default: {DEFAULT_MODEL})",
+        "(default: the first of --list models)",
     )
     group.add_argument(
         "--model-registry", type=Path, metavar="JSON", help="registry file of models you trust"
@@ -295,7 +294,7 @@ def _check_folders(settings: Settings) -> None:
         raise AppError(
             f"The output folder is the dataset itself: {output_dir}.",
             ExitCode.USAGE,
-            f"Use for instance {output_dir / 'derivatives' / 'myomids'}.",
+            f"Use for instance {output_dir / 'derivatives' / 'MyoMIDS'}.",
         )
     if settings.work_dir is not None and settings.work_dir.resolve().is_relative_to(bids_dir):
         raise AppError(

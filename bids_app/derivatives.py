@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bids_app.errors import AppError, ExitCode
+from bids_app.reading import checksum
 
 if TYPE_CHECKING:
     import pandas as pd

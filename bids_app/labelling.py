@@ -137,9 +137,10 @@ def prepare_labels(settings: Settings, work_dir: Path, threads: int) -> LabelSou
 
     try:
         resolve_device(settings.device)
+        registry = read_registry(settings.model_registry)
         model = open_model(
-            settings.model,
-            read_registry(settings.model_registry),
+            settings.model or registry.default,
+            registry,
             cache_dir=work_dir / "models",
             trust_model=settings.trust_model,
         )

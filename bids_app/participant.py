@@ -143,6 +143,8 @@ def _record(settings: Settings, outcome: Outcome) -> None:
             )
     if outcome.status == "failed":
         LOGGER.warning("%s failed", outcome.session.name)
+    # A session that another run holds is that run's to report.
+    if outcome.status == "failed" and outcome.exit_code != ExitCode.TRY_AGAIN:
         try:
             write_failure(settings.output_dir, outcome.session, outcome.reason())
         except OSError as error:

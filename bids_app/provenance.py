@@ -12,6 +12,7 @@ from urllib.parse import quote
 from bids_app.derivatives import BIDSIGNORE, write_json, write_text
 from bids_app.errors import AppError, ExitCode
 from bids_app.reports.content import DataOrigin, RunInfo
+from bids_app.reports.layout import citations
 from bids_app.settings import INPUT_NAME, Settings
 from bids_app.version import __version__
 
@@ -36,19 +37,10 @@ _CITATION = """\
 These results were made with MyoMIDS {version}, research software that is not a medical device.
 Please cite the software and the methods it rests on:
 
-- Segmentation: Isensee F, et al. nnU-Net: a self-configuring method for deep learning-based
-  biomedical image segmentation. Nat Methods 2021;18:203-211. doi:10.1038/s41592-020-01008-z
-- Reading the dataset: Yarkoni T, et al. PyBIDS: Python tools for BIDS datasets. JOSS 2019;4:1294.
-  doi:10.21105/joss.01294
-- Fat fraction and its noise bias: Liu CY, et al. Fat quantification with IDEAL gradient echo
-  imaging: correction of bias from T1 and noise. Magn Reson Med 2007;58:354-364.
-  doi:10.1002/mrm.21301
-- Reporting of muscle MRI in neuromuscular disease: Warman-Chardon J, et al. ENMC workshop report.
-  Neuromuscul Disord 2025. doi:10.1016/j.nmd.2025.106304
+{works}
 
 The model and the exact settings of a result stand in the JSON sidecar next to it.
 """
-
 
 _README = """\
 # Per-muscle fat fractions
@@ -74,6 +66,12 @@ def generated_by() -> dict[str, Any]:
     return entry
 
 
+def _citation() -> str:
+    """Return the text of CITATION.md."""
+    works = "\n".join(f"- {work.text} doi:{work.doi}" for work in citations())
+    return _CITATION.format(version=__version__, works=works)
+
+
 def run_info(settings: Settings) -> RunInfo:
     """Return how results were made, for the report.
 
@@ -84,7 +82,6 @@ def run_info(settings: Settings) -> RunInfo:
         software="MyoMIDS",
         version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        settings=settings.as_dict(),
         data_origin=_data_origin(settings.bids_dir / "dataset_description.json"),
     )
 
@@ -149,7 +146,7 @@ def write_dataset_files(settings: Settings) -> None:
     texts = {
         ".bidsignore": "\n".join(BIDSIGNORE) + "\n",
         "README.md": _README.format(version=__version__),
-        "CITATION.md": _CITATION.format(version=__version__),
+        "CITATION.md": _citation(),
     }
     for name, text in texts.items():
         # Files that were there before any description of ours can be somebody else's.

@@ -77,7 +77,7 @@ def process_session(task: SessionTask) -> Outcome:
     except AppError as error:
         return Outcome.failure(session, error, monitor.steps)
     except Exception:
-        LOGGER.exception("%s: unforeseen error", session.name)
+        LOGGER.debug("%s: unforeseen error", session.name, exc_info=True)
         defect = AppError(
             "Ended with an unforeseen error; the log file has its traceback.",
             ExitCode.FAILURE,
@@ -160,12 +160,13 @@ def _process(task: SessionTask, writer: SessionWriter, monitor: ResourceMonitor)
 def _write_report(task: SessionTask, folder: Path, write: Callable[[Path, str], None]) -> None:
     """Make the pages of a session from its derivative files in a folder."""
     from bids_app.reports.derivative_content import read_session_content
-    from bids_app.reports.session import render_session, session_figures
+    from bids_app.reports.session import render_session, session_figures, stack_views
 
     session = task.session.id
     content = read_session_content(folder, session, run_info(task.settings))
-    write(session.report, render_session(content))
-    for name, figure in session_figures(content).items():
+    views = stack_views(content)
+    write(session.report, render_session(content, views))
+    for name, figure in session_figures(content, views).items():
         write(session.figures / name, figure)
 
 

@@ -16,8 +16,6 @@ from bids_app.errors import AppError, ExitCode
 AnalysisLevel = Literal["participant", "group"]
 FatFractionUnits = Literal["auto", "fraction", "percent", "permille"]
 
-DEFAULT_MODEL = "thigh11"
-
 # The input dataset in BIDS URIs; folders given with --derivatives have their own names there.
 INPUT_NAME = "raw"
 
@@ -50,8 +48,9 @@ class Settings:
         Memory the run may use, GB; None follows the machine.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-    model : str
-        Name in the model registry, or path of an nnU-Net folder or exported zip.
+    model : str or None
+        Name in the model registry, or path of an nnU-Net folder or exported zip; None takes the
+        registry's default.
     model_registry : Path or None
         Additional registry file with trusted models.
     trust_model : bool
@@ -81,7 +80,7 @@ class Settings:
     omp_nthreads: int | None = None
     mem: float | None = None
     device: str = "auto"
-    model: str = DEFAULT_MODEL
+    model: str | None = None
     model_registry: Path | None = None
     trust_model: bool = False
     derivatives: Mapping[str, Path] = field(default_factory=dict)

@@ -25,6 +25,9 @@ SAME_GRID_TOLERANCE_VOXELS = 0.01
 # Largest cosine between two voxel axes that still counts as rounding.
 MAX_SHEAR = 1e-3
 
+# Direction cosines below this are zero: over a metre they move a point by less than a nanometre.
+NO_COSINE = 1e-13
+
 
 @dataclass(frozen=True)
 class Orientation:
@@ -206,10 +209,13 @@ def _to_sitk(data: Array, affine: Affine) -> Any:
     spacing = voxel_sizes(affine)
     direction = ras_to_lps @ (affine[:3, :3] / spacing)
     # ITK wants exactly orthonormal directions; rounding in the file's affine is removed by taking
-    # the nearest rotation (check_affine has refused real shear).
+    # the nearest rotation (check_affine has refused real shear). Its inversion fails on cosines
+    # that are almost zero.
     u, _, vt = np.linalg.svd(direction)
+    rotation = u @ vt
+    rotation[np.abs(rotation) < NO_COSINE] = 0.0
     image = sitk.GetImageFromArray(np.ascontiguousarray(data.transpose(2, 1, 0)))
     image.SetSpacing([float(s) for s in spacing])
-    image.SetDirection((u @ vt).ravel().tolist())
+    image.SetDirection(rotation.ravel().tolist())
     image.SetOrigin((ras_to_lps @ affine[:3, 3]).tolist())
     return image

@@ -135,9 +135,6 @@ class RunInfo:
         Its version.
     created : str
         When the page was made, ISO 8601.
-    settings : Mapping
-        Choices of the run; only those named in ``report.yaml`` are shown, because others hold
-        folder names.
     data_origin : {'', 'phantom', 'simulated'}
         Not empty if the data are not of a person.
     """
@@ -145,7 +142,6 @@ class RunInfo:
     software: str
     version: str
     created: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
     data_origin: DataOrigin = ""
 
 

@@ -131,7 +131,14 @@ def _read_labels(path: Path, shape: tuple[int, ...]) -> "Array":
 
 def _read_sidecars(there: Mapping[str, Path]) -> dict[str, Mapping[str, Any]]:
     paths = {kind: sidecar(path) for kind, path in there.items() if kind != "lookup"}
-    return {kind: read_json(path) for kind, path in paths.items() if path.is_file()}
+    return {kind: _read_sidecar(path) for kind, path in paths.items() if path.is_file()}
+
+
+def _read_sidecar(path: Path) -> Mapping[str, Any]:
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise AppError(f"{path} holds no JSON object.", ExitCode.BAD_DATA, _COMPUTE_AGAIN)
+    return content
 
 
 def _read_lookup(path: Path) -> dict[int, LabelEntry]:

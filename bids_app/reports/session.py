@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from bids_app.reports.content import LabelEntry, SessionContent, StackContent
 from bids_app.reports.figures import (
     COLOR_STOPS,
@@ -62,34 +64,49 @@ class StackView:
         return {entry.muscle: entry.color for entry in self.legend}
 
 
-def render_session(content: SessionContent) -> str:
+def stack_views(content: SessionContent) -> list[StackView]:
+    """Draw the figures and lay out the tables of every stack, once for page and figure files."""
+    words = layout()
+    return [_stack_view(s, number, words) for number, s in enumerate(content.stacks)]
+
+
+def render_session(content: SessionContent, views: Sequence[StackView] | None = None) -> str:
     """Write the page of one session.
 
     Parameters
     ----------
     content : SessionContent
         Results and how they were made.
+    views : Sequence of StackView, optional
+        From :func:`stack_views`, if they have been made already.
 
     Returns
     -------
     str
         A complete HTML document that needs no other file.
     """
-    words = layout()
-    return render("session.html", _variables(content, words))
+    return render("session.html", _variables(content, views or stack_views(content)))
 
 
-def session_figures(content: SessionContent) -> dict[str, str]:
+def session_figures(
+    content: SessionContent, views: Sequence[StackView] | None = None
+) -> dict[str, str]:
     """Draw the figures of a session as files of their own.
+
+    Parameters
+    ----------
+    content : SessionContent
+        Results and how they were made.
+    views : Sequence of StackView, optional
+        From :func:`stack_views`, if they have been made already.
 
     Returns
     -------
     dict of str to str
         SVG documents by file name without folder, e.g. ``sub-01_mosaic.svg``.
     """
-    words = layout()
     drawn = {}
-    for stack in (_stack_view(s, number, words) for number, s in enumerate(content.stacks)):
+    for stack in views or stack_views(content):
         prefix = "_".join(part for part in (_title(content), stack.name) if part)
         variables = {**_scales(), "stack": stack, "standalone": True}
         for name, figure in _FIGURES.items():
@@ -98,7 +115,8 @@ def session_figures(content: SessionContent) -> dict[str, str]:
     return drawn
 
 
-def _variables(content: SessionContent, words: Layout) -> dict[str, Any]:
+def _variables(content: SessionContent, views: Sequence[StackView]) -> dict[str, Any]:
+    words = layout()
     sidecars = [
         (stack.name, [stack.sidecars[kind] for kind in _SIDECARS if kind in stack.sidecars])
         for stack in content.stacks
@@ -108,7 +126,7 @@ def _variables(content: SessionContent, words: Layout) -> dict[str, Any]:
         "layout": words,
         "name": _title(content),
         "lights": lights(sidecars, words),
-        "stacks": [_stack_view(s, number, words) for number, s in enumerate(content.stacks)],
+        "stacks": views,
         "methods": methods(content, words),
         "standalone": False,
         **_scales(),
@@ -157,8 +175,6 @@ def _stack_view(stack: StackContent, number: int, words: Layout) -> StackView:
 
 def _legend(stack: StackContent) -> list[LabelEntry]:
     """Return one entry per muscle that is in the label image or the table."""
-    import numpy as np
-
     drawn = set() if stack.labels is None else set(np.unique(stack.labels).tolist())
     measured = set() if stack.stats is None else set(stack.stats["muscle"])
     entries = {

@@ -89,7 +89,7 @@ def test_output_equal_to_input_is_refused_with_advice(
     assert main([str(tmp_path), str(tmp_path / "x" / ".."), "participant"]) == ExitCode.USAGE
     error = capsys.readouterr().err
     assert f"The output folder is the dataset itself: {tmp_path}." in error
-    assert str(tmp_path / "derivatives" / "myomids") in error
+    assert str(tmp_path / "derivatives" / "MyoMIDS") in error
 
 
 def test_work_folder_inside_the_dataset_is_refused(tmp_path: Path) -> None:

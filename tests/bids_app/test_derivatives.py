@@ -76,6 +76,7 @@ def test_names_of_a_session(session: SessionId, name: str, folder: str, report: 
     assert session.name == name
     assert session.folder == Path(folder)
     assert session.report == Path(report)
+    assert session.figures == Path("sub-01/figures")
 
 
 @pytest.mark.parametrize(
@@ -614,7 +615,7 @@ def _mounted(folder: Path, options: str) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture

@@ -127,6 +127,7 @@ def test_every_setting_but_the_positional_ones_may_stand_in_the_file(tmp_path: P
         "session_label": "['1']",
         "work_dir": "w",
         "bids_filter_file": "f",
+        "model": "m",
         "model_registry": "r",
         "derivatives": "{a: b}",
         "fat_fraction_units": "auto",

@@ -183,9 +183,7 @@ def stack(**changes: Any) -> StackContent:
 
 
 def run(**changes: Any) -> RunInfo:
-    settings = {"erode": True, "fat_fraction_units": "auto", "work_dir": "/home/jane/scratch"}
-    content = RunInfo("MyoMIDS", "9.8.7", "2026-01-02T03:04:05Z", settings)
-    return replace(content, **changes)
+    return replace(RunInfo("MyoMIDS", "9.8.7", "2026-01-02T03:04:05Z"), **changes)
 
 
 def session(**changes: Any) -> SessionContent:

@@ -147,10 +147,11 @@ def test_missing_values_and_flags_keep_their_meaning(tmp_path: Path) -> None:
             "is not a look-up table of muscles: ValueError",
         ),
         (NAMES.stats, "", "is not a table: No columns to parse from file"),
+        (sidecar(NAMES.stats), "[1, 2]", "holds no JSON object"),
         (NAMES.profile, "a\tb\n1\t2\n1\t2\t3\t4\n", "is not a table: .*Expected 2 fields"),
     ],
 )
-def test_damaged_tables_are_named(tmp_path: Path, name: Path, text: str, message: str) -> None:
+def test_damaged_files_are_named(tmp_path: Path, name: Path, text: str, message: str) -> None:
     write(tmp_path)
     (tmp_path / name).write_text(text)
     with pytest.raises(AppError, match=f"{name.name} {message}") as caught:

@@ -25,7 +25,7 @@ def test_settings_come_from_the_sidecars_of_the_results() -> None:
         ("Images given to the network", "water, fat"),
         ("Masks eroded for fat fractions", "yes"),
         ("Fewest voxels that erosion may leave", "20"),
-        ("Erosion within slices from a thickness in pixels of", "3"),
+        ("Erosion only within slices thicker than (pixels)", "3"),
     ]
 
 
