@@ -5,7 +5,7 @@ The dataset holds water and fat images of both thighs and ``published_ff.tsv``, 
 fat fraction (0-1) of eleven muscles, left and right together, over masks of their own network
 (github.com/Hirriririir/Rapid-automatic-fat-quantification-for-thigh-muscle-degeneration).
 
-    published_fat_fraction.py DATASET [OUTPUT_DIR] [run.py options]
+Usage: published_fat_fraction.py DATASET [OUTPUT_DIR] [run.py options]
 """
 
 import argparse

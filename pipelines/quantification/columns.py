@@ -5,7 +5,7 @@ table has to say (``Description``, ``Units``, ``Levels``, ``Format``).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -49,16 +49,15 @@ def column_descriptions(table: Table) -> Mapping[str, Mapping[str, Any]]:
     return descriptions
 
 
-def build_table(table: Table, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Stack frames and give the result the columns, order and types of the table.
+def build_table(table: Table, data: pd.DataFrame) -> pd.DataFrame:
+    """Give a frame the columns, order and types of a table.
 
     Parameters
     ----------
     table : Table
         Which table.
-    parts : sequence of DataFrame
-        Frames whose columns are columns of the table; a column missing in one of them is missing
-        data there. May be empty.
+    data : DataFrame
+        Its columns are columns of the table; one that it lacks is missing data.
 
     Returns
     -------
@@ -68,14 +67,11 @@ def build_table(table: Table, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     Raises
     ------
     KeyError
-        If a frame has a column that the table does not know.
+        If the frame has a column that the table does not know.
     """
     descriptions = column_descriptions(table)
-    dtypes = {name: _DTYPES[entry["Format"]] for name, entry in descriptions.items()}
-    typed = [part.reindex(columns=list(dtypes)).astype(dtypes) for part in parts]
-    unknown = {name for part in parts for name in part.columns} - set(dtypes)
+    unknown = {str(name) for name in data} - set(descriptions)
     if unknown:
         raise KeyError(f"columns.json does not describe {', '.join(sorted(unknown))}")
-    if not typed:
-        return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in dtypes.items()})
-    return pd.concat(typed, ignore_index=True)
+    dtypes = {name: _DTYPES[entry["Format"]] for name, entry in descriptions.items()}
+    return data.reindex(columns=list(dtypes)).astype(dtypes).reset_index(drop=True)

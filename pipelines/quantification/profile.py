@@ -43,10 +43,10 @@ def slice_profile(
         If the two images do not fit together, are of the wrong type, or hold unknown values.
     """
     options = options or QuantificationOptions()
-    return build_table(
-        Table.PROFILE,
-        [region_profile(region, affine) for region in iterate_regions(labels, ff, affine, options)],
-    )
+    parts = [
+        region_profile(region, affine) for region in iterate_regions(labels, ff, affine, options)
+    ]
+    return build_table(Table.PROFILE, pd.concat(parts) if parts else pd.DataFrame())
 
 
 def region_profile(region: Region, affine: Affine) -> pd.DataFrame:

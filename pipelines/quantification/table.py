@@ -55,8 +55,7 @@ def muscle_table(
         rows.append(muscle_row(region, profile, affine, noise_floor))
         profiles.append(profile)
     if not rows:
-        return build_table(Table.MUSCLES, [])
-    single = build_table(Table.MUSCLES, [pd.DataFrame(rows)])
-    joint = group_rows(single, build_table(Table.PROFILE, profiles), noise_floor)
-    parts = [single, pd.DataFrame(joint)] if joint else [single]
-    return add_asymmetry(build_table(Table.MUSCLES, parts))
+        return build_table(Table.MUSCLES, pd.DataFrame())
+    muscles = build_table(Table.MUSCLES, pd.DataFrame(rows))
+    groups = group_rows(muscles, pd.concat(profiles), noise_floor)
+    return add_asymmetry(build_table(Table.MUSCLES, pd.DataFrame([*rows, *groups])))

@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage.morphology import isotropic_closing, isotropic_opening
+from skimage.morphology import isotropic_closing, isotropic_dilation, isotropic_opening
 
 from pipelines.errors import DataError
 from pipelines.geometry import Affine, voxel_sizes
-from pipelines.water_fat.body import Image, Mask, check_volume, clean_mask
+from pipelines.water_fat.arrays import Image, Mask
+from pipelines.water_fat.body import check_volume, clean_mask
 
 # Local statistics are taken over squares of this many voxels.
 WINDOW = 5
+# Share of the border of the image that holds values where the background is noise; where it has been
+# removed, only limbs reach the border.
+NOISE_COVERAGE = 0.1
 # Spread at the border of the image from which it is taken for noise, and the largest spread that
 # tissue may then have, both as shares of the level of pure fat. Two IDEAL thighs: noise 0.10-0.11,
 # subcutaneous fat 0.02-0.05. Where there is noise, half its spread is the limit, within this range.
@@ -53,7 +57,7 @@ def body_mask_from_ff(ff: npt.NDArray[Any], affine: Affine) -> Mask:
     """
     check_volume(ff)
     spacing = voxel_sizes(affine)[:2]
-    background = _background_value(ff)
+    background = background_value(ff)
     fat_level, largest_spread = _levels(ff, background)
     body = np.zeros(ff.shape, np.bool_)
     for k in range(ff.shape[2]):
@@ -63,26 +67,32 @@ def body_mask_from_ff(ff: npt.NDArray[Any], affine: Affine) -> Mask:
             tissue &= spread < largest_spread
             tissue = isotropic_opening(tissue, SPECKLE_MM, spacing=spacing)
             tissue = isotropic_closing(tissue, CLOSING_MM, spacing=spacing)
+            # Windows that reach into the noise have cut off the outermost voxels.
+            tissue = isotropic_dilation(tissue, WINDOW // 2 * spacing.max(), spacing=spacing)
         body[:, :, k] = clean_mask(tissue, spacing)
     if not body.any():
         raise _no_body_in_ff()
     return body
 
 
-def _background_value(ff: npt.NDArray[Any]) -> float | None:
-    """Return the value a map holds all along its in-plane border, if there is one."""
+def background_value(ff: npt.NDArray[Any]) -> float:
+    """Return the value that fills the background of a map, or NaN if no single value does.
+
+    Parameters
+    ----------
+    ff : ndarray of shape (x, y, z)
+        Fat fraction in any unit. The background is what more than half of its in-plane border is.
+    """
     border = np.concatenate([ff[0], ff[-1], ff[:, 0], ff[:, -1]]).ravel()
     values, counts = np.unique(border[np.isfinite(border)], return_counts=True)
     if values.size and counts.max() > 0.5 * counts.sum():
         return float(values[counts.argmax()])
-    return None
+    return float("nan")
 
 
-def _texture(ff: npt.NDArray[Any], background: float | None) -> tuple[Mask, Image, Image]:
+def _texture(ff: npt.NDArray[Any], background: float) -> tuple[Mask, Image, Image]:
     """Return which voxels of a slice hold a value, and the local mean and spread of those."""
-    valid = np.isfinite(ff) & (np.abs(np.nan_to_num(ff)) < IMPOSSIBLE)
-    if background is not None:
-        valid &= ff != background
+    valid = np.isfinite(ff) & (np.abs(np.nan_to_num(ff)) < IMPOSSIBLE) & (ff != background)
     values = np.where(valid, ff, 0).astype(np.float32)
     share = ndimage.uniform_filter(valid.astype(np.float32), WINDOW)
     weight = np.maximum(share, np.float32(1e-3))
@@ -92,7 +102,7 @@ def _texture(ff: npt.NDArray[Any], background: float | None) -> tuple[Mask, Imag
     return valid, mean, np.sqrt(np.maximum(variance, 0)).astype(np.float32)
 
 
-def _levels(ff: npt.NDArray[Any], background: float | None) -> tuple[float, float | None]:
+def _levels(ff: npt.NDArray[Any], background: float) -> tuple[float, float | None]:
     """Return the value of pure fat and the largest spread of tissue; None if nothing is noisy."""
     width = [max(1, int(BORDER_SHARE * n)) for n in ff.shape[:2]]
     frame = np.ones(ff.shape[:2], np.bool_)
@@ -106,7 +116,8 @@ def _levels(ff: npt.NDArray[Any], background: float | None) -> tuple[float, floa
     if smooth.size == 0:
         raise _no_body_in_ff()
     fat_level = float(np.percentile(smooth, 95))
-    if border.size == 0 or np.median(border) < NOISE_SPREAD * fat_level:
+    covered = border.size / (frame.sum() * ff.shape[2])
+    if covered < NOISE_COVERAGE or np.median(border) < NOISE_SPREAD * fat_level:
         return fat_level, None
     low, high = (share * fat_level for share in TISSUE_SPREAD_RANGE)
     return fat_level, float(np.clip(np.median(border) / 2, low, high))

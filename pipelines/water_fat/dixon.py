@@ -10,8 +10,9 @@ from skimage.morphology import isotropic_dilation
 
 from pipelines.geometry import Affine, voxel_sizes
 from pipelines.quality import Check
-from pipelines.water_fat.body import Image, Mask, body_mask
-from pipelines.water_fat.body_from_map import body_mask_from_ff
+from pipelines.water_fat.arrays import Image, Mask
+from pipelines.water_fat.body import body_mask
+from pipelines.water_fat.body_from_map import background_value, body_mask_from_ff
 from pipelines.water_fat.fat_fraction import count_voxels, fat_fraction
 from pipelines.water_fat.grids import MatchedGrids
 from pipelines.water_fat.limbs import Limbs, label_limbs
@@ -140,12 +141,12 @@ def fat_fraction_from_map(
     """
     if signal is None:
         body = body_mask_from_ff(ff, affine)
-        kept = _grown(body, affine)
+        kept = _with_margin(body, affine) & (body | (ff != background_value(ff)))
     else:
         body = kept = body_mask(signal, affine)
     found = detect_units(ff, body) if units == "auto" else units
     percent = to_percent(ff, found)
-    percent[~kept | ((ff == 0) & ~body)] = np.nan
+    percent[~kept] = np.nan
     limbs = label_limbs(body, affine)
     swaps = flag_swaps(detect_swaps(percent, body, limbs, affine))
     level = body_level(ff, body) * TO_PERCENT[found]
@@ -160,7 +161,7 @@ def _total_signal(water: npt.NDArray[Any], fat: npt.NDArray[Any]) -> Image:
     return total
 
 
-def _grown(body: Mask, affine: Affine) -> Mask:
+def _with_margin(body: Mask, affine: Affine) -> Mask:
     """Return the body with a margin, slice by slice."""
     spacing = voxel_sizes(affine)[:2]
     grown = np.zeros_like(body)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.errors import DataError
-from pipelines.water_fat.body import Image, Mask
+from pipelines.water_fat.arrays import Image, Mask
 
 # An intensity that so many voxels share, and that is so many times as frequent as the intensities
 # just below it, is where the receiver or the file format clipped the signal.

@@ -14,7 +14,7 @@ from scipy import ndimage
 from skimage.segmentation import expand_labels, watershed
 
 from pipelines.geometry import Affine, voxel_sizes
-from pipelines.water_fat.body import Mask
+from pipelines.water_fat.arrays import Mask
 
 Labels = npt.NDArray[np.uint8]
 Point = npt.NDArray[np.float64]

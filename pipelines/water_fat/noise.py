@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import ndimage, special
 
 from pipelines.geometry import Affine, voxel_sizes
-from pipelines.water_fat.body import Mask
+from pipelines.water_fat.arrays import Mask
 
 # Noise is measured in a belt around the body. Nearer lie blurring and ringing; further out many
 # scanners attenuate the background: on a GE thigh the belt gives the noise seen inside fat (10-11),
@@ -150,10 +150,13 @@ def rician_mean(signal: npt.ArrayLike, sigma: float) -> npt.NDArray[np.float64]:
     sigma sqrt(pi/2) L(-signal^2 / 2 sigma^2) with the Laguerre polynomial L of order 1/2, written
     with scaled Bessel functions so that it holds at any signal-to-noise ratio.
     """
-    half = np.asarray(signal, np.float64) ** 2 / (4 * sigma**2)
+    true = np.asarray(signal, np.float64)
+    # Beyond this the first terms of the series are exact to 1e-9, and the Bessel functions fail.
+    strong = true > 100 * sigma
+    half = np.where(strong, 0.0, true) ** 2 / (4 * sigma**2)
     laguerre = (1 + 2 * half) * special.ive(0, half) + 2 * half * special.ive(1, half)
-    mean: npt.NDArray[np.float64] = sigma * RAYLEIGH_MEAN * laguerre
-    return mean
+    series = true + sigma**2 / (2 * np.where(strong, true, 1.0))
+    return np.where(strong, series, sigma * RAYLEIGH_MEAN * laguerre)
 
 
 def ff_noise_floor(

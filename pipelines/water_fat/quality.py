@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipelines.geometry import Affine, voxel_sizes
 from pipelines.quality import Check
-from pipelines.water_fat.body import Image, Mask
+from pipelines.water_fat.arrays import Image, Mask
 from pipelines.water_fat.fat_fraction import VoxelCounts
 from pipelines.water_fat.grids import MatchedGrids
 from pipelines.water_fat.limbs import Limbs

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.errors import DataError
-from pipelines.water_fat.body import Image, Mask
+from pipelines.water_fat.arrays import Image, Mask
 
 FatFractionUnits = Literal["fraction", "percent", "permille"]
 
