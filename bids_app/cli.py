@@ -16,6 +16,7 @@ from bids_app.settings import (
     AnalysisLevel,
     FatFractionUnits,
     Settings,
+    fat_spectra,
     parse_device,
     parse_memory,
     read_config_file,
@@ -192,6 +193,16 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
         "--fat-fraction-units",
         choices=get_args(FatFractionUnits),
         help="units of fat fraction maps in the input (default: auto)",
+    )
+    group.add_argument(
+        "--fat-spectrum",
+        choices=fat_spectra(),
+        help="fat spectrum for raw echoes (default: ismrm-6)",
+    )
+    group.add_argument(
+        "--correct-t1",
+        action=argparse.BooleanOptionalAction,
+        help="correct raw echoes for T1 weighting (needs repetition time and flip angle)",
     )
     group.add_argument(
         "--erode",

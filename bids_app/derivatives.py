@@ -90,6 +90,10 @@ class StackNames:
         """Fat fraction map, percent."""
         return self._name("FF.nii.gz")
 
+    def map(self, ending: str) -> Path:
+        """Return the name of a further map, e.g. for ``R2starmap``."""
+        return self._name(f"{ending}.nii.gz")
+
     @property
     def labels(self) -> Path:
         """Label image of the muscles."""

@@ -189,6 +189,29 @@ class FatFractionMap:
 
 
 @dataclass(frozen=True)
+class EchoSeries:
+    """Raw gradient echoes: water and fat are separated.
+
+    Attributes
+    ----------
+    first, second : Scan, Scan or None
+        Magnitude and phase, or real and imaginary part; `second` is None if only the magnitude
+        was kept.
+    """
+
+    first: Scan
+    second: Scan | None = None
+
+    @property
+    def scans(self) -> tuple[Scan, ...]:
+        """All scans that are used."""
+        return (self.first,) if self.second is None else (self.first, self.second)
+
+
+Inputs = WaterFatPair | FatFractionMap | EchoSeries
+
+
+@dataclass(frozen=True)
 class Unusable:
     """Why a stack cannot be processed, and what to do about it."""
 
@@ -205,14 +228,15 @@ def group_stacks(files: Iterable[ScanFile]) -> tuple[Stack, ...]:
     return tuple(sorted(stacks, key=lambda stack: natural_key(stack.name)))
 
 
-def select_inputs(stack: Stack) -> WaterFatPair | FatFractionMap | Unusable:
+def select_inputs(stack: Stack) -> Inputs | Unusable:
     """Choose the scans of a stack that its fat fractions come from.
 
-    Water and fat are preferred to a fat fraction map, because the map hides noise and swaps.
+    Water and fat are preferred to a fat fraction map, because the map hides noise and swaps, and
+    finished maps to raw echoes, because the site chose how to make them.
 
     Returns
     -------
-    WaterFatPair, FatFractionMap or Unusable
+    WaterFatPair, FatFractionMap, EchoSeries or Unusable
         ``Unusable`` tells a person what is lacking.
     """
     scans = stack.scans
@@ -229,6 +253,10 @@ def select_inputs(stack: Stack) -> WaterFatPair | FatFractionMap | Unusable:
     if "ff" in scans:
         signals = [scans[kind] for kind in _SIGNAL_KINDS if kind in scans]
         return FatFractionMap(scans["ff"], signals[0] if signals else None)
+    if "megre" in scans:
+        return EchoSeries(scans["megre"], scans.get("megre_phase"))
+    if "megre_real" in scans and "megre_imag" in scans:
+        return EchoSeries(scans["megre_real"], scans["megre_imag"])
     return _lacking(scans)
 
 
@@ -278,10 +306,12 @@ def _lacking(scans: Mapping[str, Scan]) -> Unusable:
             f"It has a {there} image ({scans[there].path.name}) but no {lacking} image.",
             f"Names read as {lacking}, in any case: {', '.join(spellings(lacking))}.",
         )
-    if "megre" in scans:
+    parts = [key for key in ("megre_phase", "megre_real", "megre_imag") if key in scans]
+    if parts:
         return Unusable(
-            "It has gradient echoes only; separating water and fat is not supported yet.",
-            "Add the water and fat images that the scanner or other software made from them.",
+            f"It has {scans[parts[0]].path.name} but neither the magnitude of these echoes nor "
+            "both real and imaginary part.",
+            "Add the magnitude (..._MEGRE.nii.gz).",
         )
     if "in_phase" in scans or "opposed_phase" in scans:
         return Unusable(

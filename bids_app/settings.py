@@ -5,9 +5,12 @@ result can stand beside a new one.
 """
 
 import difflib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -59,6 +62,10 @@ class Settings:
         Folders with label maps to use instead of segmenting.
     fat_fraction_units : {'auto', 'fraction', 'percent', 'permille'}
         Units of fat fraction maps in the input.
+    fat_spectrum : str or None
+        Fat spectrum for separating water and fat of raw echoes; None takes the default.
+    correct_t1 : bool
+        Whether to correct that separation for the weighting by T1.
     erode : bool
         Whether fat fractions are read from eroded masks.
     stop_on_first_crash, overwrite, dry_run, reports_only, resource_monitor : bool
@@ -85,6 +92,8 @@ class Settings:
     trust_model: bool = False
     derivatives: Mapping[str, Path] = field(default_factory=dict)
     fat_fraction_units: FatFractionUnits = "auto"
+    fat_spectrum: str | None = None
+    correct_t1: bool = False
     erode: bool = True
     stop_on_first_crash: bool = False
     overwrite: bool = False
@@ -111,6 +120,8 @@ class Settings:
         return {
             "model": self.model,
             "fat_fraction_units": self.fat_fraction_units,
+            "fat_spectrum": self.fat_spectrum,
+            "correct_t1": self.correct_t1,
             "erode": self.erode,
             "derivatives": sorted(self.derivatives),
         }
@@ -152,6 +163,13 @@ def parse_device(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
         raise ValueError(f"{text!r} is not auto, cpu, cuda or cuda:N")
     return text
+
+
+@cache
+def fat_spectra() -> tuple[str, ...]:
+    """Return the names of the fat spectra, read without the numerical code that uses them."""
+    text = (files("pipelines.water_fat.separation") / "spectra.json").read_text(encoding="utf-8")
+    return tuple(json.loads(text))
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
@@ -242,6 +260,9 @@ def _convert_text(key: str, value: str, wrong: AppError) -> Any:
     """Convert a YAML string to the type its setting has."""
     if key in _PATHS:
         return Path(value)
+    if key == "fat_spectrum" and value not in fat_spectra():
+        wrong.hint = f"Fat spectra: {', '.join(fat_spectra())}."
+        raise wrong
     if key == "fat_fraction_units" and value not in get_args(FatFractionUnits):
         raise wrong
     try:

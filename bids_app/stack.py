@@ -2,6 +2,8 @@
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +11,7 @@ from bids_app.derivatives import SessionWriter, StackNames, sidecar
 from bids_app.errors import from_pipeline
 from bids_app.labelling import LabelSource
 from bids_app.resources import ResourceMonitor
-from bids_app.scans import FatFractionMap, Session, Stack, WaterFatPair
+from bids_app.scans import Inputs, Session, Stack
 from bids_app.settings import Settings
 from bids_app.stack_images import read_images
 from bids_app.stack_sidecars import (
@@ -17,6 +19,7 @@ from bids_app.stack_sidecars import (
     fat_fraction_sidecar,
     labels_sidecar,
     lookup_table,
+    map_sidecar,
     table_sidecar,
 )
 from pipelines.errors import PipelineError
@@ -40,7 +43,7 @@ class StackTask:
         The session it belongs to.
     stack : Stack
         What the dataset holds.
-    inputs : WaterFatPair or FatFractionMap
+    inputs : Inputs
         The scans its fat fraction comes from.
     names : StackNames
         Names of the files to write.
@@ -50,7 +53,7 @@ class StackTask:
 
     session: Session
     stack: Stack
-    inputs: WaterFatPair | FatFractionMap
+    inputs: Inputs
     names: StackNames
     settings: Settings
 
@@ -85,7 +88,8 @@ def process_stack(
         with monitor.step("read images"):
             images = read_images(task.inputs)
         with monitor.step("fat fraction"):
-            dixon = images.fat_fraction(task.settings.fat_fraction_units)
+            fat_fraction = images.fat_fraction(task.settings)
+            dixon = fat_fraction.dixon
         with monitor.step("muscle labels"):
             labelling = source.label(
                 task.session, task.stack, segmentation_images(dixon), dixon.affine
@@ -96,7 +100,7 @@ def process_stack(
             stats = muscle_table(labelling.labels, dixon.ff, dixon.affine, options, floor)
             profile = slice_profile(labelling.labels, dixon.ff, dixon.affine)
         with monitor.step("write files"):
-            results = StackResults(images, dixon, labelling, stats, profile, options)
+            results = StackResults(images, fat_fraction, labelling, stats, profile, options)
             write_results(task, results, writer)
     except PipelineError as error:
         paths = ", ".join(str(path) for scan in task.inputs.scans for path in scan.paths)
@@ -121,11 +125,14 @@ def segmentation_images(dixon: DixonResult) -> dict[str, Array]:
 def write_results(task: StackTask, results: StackResults, writer: SessionWriter) -> None:
     """Stage the images, tables and sidecars of a stack."""
     names, orientation = task.names, results.images.orientation
-    dixon, labelling = results.dixon, results.labelling
-    for name, data, content in (
+    dixon, labelling = results.fat_fraction.dixon, results.labelling
+    images: list[tuple[Path, Array, dict[str, Any]]] = [
         (names.fat_fraction, dixon.ff, fat_fraction_sidecar(task, results)),
         (names.labels, labelling.labels, labels_sidecar(task, results)),
-    ):
+    ]
+    for ending, made in results.fat_fraction.maps.items():
+        images.append((names.map(ending), made.data, map_sidecar(task, made)))
+    for name, data, content in images:
         stored, affine = restore(data, dixon.affine, orientation)
         writer.image(name, stored, affine)
         writer.json(sidecar(name), content)

@@ -1,16 +1,14 @@
-"""Read the images of a Dixon stack and bring them to one canonical grid."""
+"""Read the images of a Dixon stack, and compute the fat fraction of what was read."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from bids_app.echo_series import EchoImages, read_echoes
 from bids_app.images import load_volume
-from bids_app.scans import FatFractionMap, WaterFatPair
-from bids_app.settings import FatFractionUnits
+from bids_app.scans import EchoSeries, FatFractionMap, Inputs
+from bids_app.settings import Settings
+from bids_app.stack_maps import FatFraction
 from pipelines.geometry import Affine, Array, Orientation, resample, same_grid, to_canonical
-from pipelines.water_fat.dixon import (
-    DixonResult,
-    fat_fraction_from_map,
-    fat_fraction_from_water_fat,
-)
+from pipelines.water_fat.dixon import fat_fraction_from_map, fat_fraction_from_water_fat
 from pipelines.water_fat.grids import MatchedGrids, match_grids
 
 
@@ -32,12 +30,15 @@ class WaterFatImages:
     orientation: Orientation
     notes: tuple[str, ...]
 
-    method = "F / (W + F) of magnitude images"
-
-    def fat_fraction(self, units: FatFractionUnits) -> DixonResult:  # noqa: ARG002
-        """Compute, repair and check the fat fraction; `units` play no part."""
+    def fat_fraction(self, settings: Settings) -> FatFraction:  # noqa: ARG002 (no choice here)
+        """Compute, repair and check the fat fraction."""
         grids = self.grids
-        return fat_fraction_from_water_fat(grids.water, grids.fat, grids.affine, grids=grids)
+        dixon = fat_fraction_from_water_fat(grids.water, grids.fat, grids.affine, grids=grids)
+        details = {
+            "FatFractionMethod": "F / (W + F) of magnitude images",
+            "Notes": list(self.notes),
+        }
+        return FatFraction(dixon, details)
 
 
 @dataclass(frozen=True)
@@ -62,19 +63,25 @@ class FatFractionImages:
     signal: Array | None
     affine: Affine
     orientation: Orientation
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...]
 
-    method = "given map, brought to percent"
-
-    def fat_fraction(self, units: FatFractionUnits) -> DixonResult:
+    def fat_fraction(self, settings: Settings) -> FatFraction:
         """Bring the map to percent and check it."""
-        return fat_fraction_from_map(self.ff, self.affine, units, signal=self.signal)
+        dixon = fat_fraction_from_map(
+            self.ff, self.affine, settings.fat_fraction_units, signal=self.signal
+        )
+        details = {
+            "FatFractionMethod": "given map, brought to percent",
+            "InputUnits": dixon.units,
+            "Notes": list(self.notes),
+        }
+        return FatFraction(dixon, details)
 
 
-StackImages = WaterFatImages | FatFractionImages
+StackImages = WaterFatImages | FatFractionImages | EchoImages
 
 
-def read_images(inputs: WaterFatPair | FatFractionMap) -> StackImages:
+def read_images(inputs: Inputs) -> StackImages:
     """Load the images of a stack.
 
     Raises
@@ -84,6 +91,8 @@ def read_images(inputs: WaterFatPair | FatFractionMap) -> StackImages:
     PipelineError
         If water and fat do not share a field of view.
     """
+    if isinstance(inputs, EchoSeries):
+        return read_echoes(inputs)
     if isinstance(inputs, FatFractionMap):
         return _read_map(inputs)
     water_file, fat_file = load_volume(inputs.water.path), load_volume(inputs.fat.path)

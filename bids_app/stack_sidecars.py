@@ -9,6 +9,7 @@ import numpy as np
 from bids_app.labelling import Labelling
 from bids_app.provenance import bids_uri, generated_by, software_versions
 from bids_app.stack_images import StackImages
+from bids_app.stack_maps import FatFraction, QuantitativeMap
 from pipelines.anatomy.vocabulary import label_values
 from pipelines.quantification.columns import Table, column_descriptions
 from pipelines.quantification.options import QuantificationOptions
@@ -40,8 +41,8 @@ class StackResults:
     ----------
     images : StackImages
         The input.
-    dixon : DixonResult
-        Fat fraction and its checks.
+    fat_fraction : FatFraction
+        Fat fraction, its checks and further maps.
     labelling : Labelling
         Muscle labels and their checks.
     stats, profile : DataFrame
@@ -51,7 +52,7 @@ class StackResults:
     """
 
     images: StackImages
-    dixon: DixonResult
+    fat_fraction: FatFraction
     labelling: Labelling
     stats: "pd.DataFrame"
     profile: "pd.DataFrame"
@@ -60,13 +61,11 @@ class StackResults:
 
 def fat_fraction_sidecar(task: "StackTask", results: StackResults) -> dict[str, Any]:
     """Describe the fat fraction map."""
-    dixon, metadata = results.dixon, task.inputs.scans[0].metadata.fields
+    dixon, metadata = results.fat_fraction.dixon, task.inputs.scans[0].metadata.fields
     content = {
         "Description": "Fat fraction; NaN where there is no value (background).",
         "Units": "%",
-        "FatFractionMethod": results.images.method,
-        "Notes": list(results.images.notes),
-        "InputUnits": dixon.units,
+        **results.fat_fraction.details,
         "SkullStripped": False,
         "SourceScan": {key: metadata[key] for key in SCAN_FACTS if key in metadata},
         "WaterFatSwaps": _swaps(dixon),
@@ -74,6 +73,11 @@ def fat_fraction_sidecar(task: "StackTask", results: StackResults) -> dict[str, 
         **_provenance(task),
     }
     return {key: value for key, value in content.items() if value not in (None, {}, [])}
+
+
+def map_sidecar(task: "StackTask", made: QuantitativeMap) -> dict[str, Any]:
+    """Describe a map that comes with the fat fraction."""
+    return {"Description": made.description, "Units": made.units, **_provenance(task)}
 
 
 def labels_sidecar(task: "StackTask", results: StackResults) -> dict[str, Any]:

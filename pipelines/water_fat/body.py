@@ -1,4 +1,4 @@
-"""Where the body is: a mask from any magnitude image or from a fat fraction map alone.
+"""Where the body is in a magnitude image, and how deep under the skin a voxel lies.
 
 The mask must hold for a leg that is all fat as well as for one that is all muscle, so it never
 looks at what the tissue is, only at signal against background.
@@ -18,7 +18,7 @@ from pipelines.water_fat.threshold import (
     SMOOTHING_MM,
     magnitude,
     smoothed,
-    tissue_threshold,
+    tissue_thresholds,
 )
 
 # The outline is drawn where the signal falls to this share of the tissue around it.
@@ -32,9 +32,9 @@ MIN_AREA_CM2 = 2.0
 def body_mask(signal: npt.NDArray[Any], affine: Affine) -> Mask:
     """Find the body in a magnitude image.
 
-    The threshold is the valley of the logarithmic histogram of the smoothed image, one for the
-    volume; the outline then follows the local tissue level, holes are filled in every slice, and
-    ghosts and other thin or small pieces are dropped. Arms in the field of view are body.
+    The threshold is the valley of the logarithmic histogram of the smoothed image; the outline
+    then follows the local tissue level, holes are filled in every slice, and ghosts and other thin
+    or small pieces are dropped. Arms in the field of view are body.
 
     Parameters
     ----------
@@ -57,12 +57,12 @@ def body_mask(signal: npt.NDArray[Any], affine: Affine) -> Mask:
     smooth = np.empty(signal.shape, np.float32)
     for k in range(signal.shape[2]):
         smooth[:, :, k] = smoothed(magnitude(signal[:, :, k]), SMOOTHING_MM, spacing)
-    threshold = tissue_threshold(signal, smooth, spacing)
+    thresholds = tissue_thresholds(signal, smooth, spacing)
     body = np.zeros(signal.shape, np.bool_)
     for k in range(signal.shape[2]):
-        coarse = smooth[:, :, k] > threshold
+        coarse = smooth[:, :, k] > thresholds[k]
         if coarse.any():
-            outlined = _outline(magnitude(signal[:, :, k]), coarse, threshold, spacing)
+            outlined = _outline(magnitude(signal[:, :, k]), coarse, thresholds[k], spacing)
             body[:, :, k] = clean_mask(outlined, spacing)
     if not body.any():
         raise DataError(

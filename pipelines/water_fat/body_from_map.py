@@ -17,8 +17,8 @@ from pipelines.water_fat.body import check_volume, clean_mask
 
 # Local statistics are taken over squares of this many voxels.
 WINDOW = 5
-# Share of the border of the image that holds values where the background is noise; where it has been
-# removed, only limbs reach the border.
+# Where the background is noise, at least this share of the border of the image holds values; where
+# it has been removed, only limbs reach the border.
 NOISE_COVERAGE = 0.1
 # Spread at the border of the image from which it is taken for noise, and the largest spread that
 # tissue may then have, both as shares of the level of pure fat. Two IDEAL thighs: noise 0.10-0.11,

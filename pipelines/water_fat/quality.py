@@ -1,13 +1,10 @@
 """Quality checks of a fat fraction map and the images it came from, in words for the report."""
 
-from collections.abc import Iterable
-from itertools import groupby
-
 import numpy as np
 import pandas as pd
 
 from pipelines.geometry import Affine, voxel_sizes
-from pipelines.quality import Check
+from pipelines.quality import Check, Level
 from pipelines.water_fat.arrays import Image, Mask
 from pipelines.water_fat.fat_fraction import VoxelCounts
 from pipelines.water_fat.grids import MatchedGrids
@@ -15,6 +12,7 @@ from pipelines.water_fat.limbs import Limbs
 from pipelines.water_fat.noise import NoiseEstimate
 from pipelines.water_fat.swaps import FAT_FROM, SHELL_MM
 from pipelines.water_fat.units import FatFractionUnits
+from pipelines.water_fat.wording import COUNTING, limb_slices, ranges
 
 # Share of the field of view that legs or trunk plausibly fill, percent. Two thighs fill 15-40 %
 # of a square field and up to 90 % of a tight one.
@@ -34,8 +32,6 @@ SATURATED_PERCENT = 0.1
 # In a body with subcutaneous fat or marrow the 99th percentile of the fat fraction lies in this
 # range, percent; outside it the unit of the map was probably taken wrongly.
 PLAUSIBLE_FAT_PERCENT = (50.0, 120.0)
-
-_COUNTING = "(counted from 0 at the feet)"
 
 
 def dixon_checks(
@@ -140,7 +136,7 @@ def check_swaps(swaps: pd.DataFrame) -> Check:
     lowest = float(swaps["shell_ff_after"].min()) if swaps["shell_ff"].notna().any() else None
     if not swapped.empty:
         number = float(len(swapped))
-        where = _limb_slices(swapped)
+        where = limb_slices(swapped)
         if (swapped["action"] == "exchanged").all():
             text = (
                 f"Water and fat were swapped in the {where}: {shell} read as water. They were "
@@ -155,7 +151,7 @@ def check_swaps(swaps: pd.DataFrame) -> Check:
     undecided = swaps[swaps["status"] == "undecided"]
     if not undecided.empty:
         text = (
-            f"A water/fat swap cannot be excluded in the {_limb_slices(undecided)}: {shell} is not "
+            f"A water/fat swap cannot be excluded in the {limb_slices(undecided)}: {shell} is not "
             "fat there, because fat is thin or because of a swap. Look at these slices."
         )
         return Check("water_fat_swap", "warn", text, lowest, "%", FAT_FROM)
@@ -167,7 +163,7 @@ def check_swaps(swaps: pd.DataFrame) -> Check:
     if not thin.empty:
         text = (
             f"No water/fat swap: {shell} is fattier than the core in every limb and slice, though "
-            f"fat is thin in the {_limb_slices(thin)}."
+            f"fat is thin in the {limb_slices(thin)}."
         )
     return Check("water_fat_swap", "pass", text, lowest, "%", FAT_FROM)
 
@@ -204,20 +200,10 @@ def check_left_right(ff: Image, limbs: Limbs) -> Check:
     left, right = (float(values[labels == i].mean(dtype=np.float64)) for i in (1, 2))
     text = f"Mean fat fraction of the whole limb: left {left:.0f} %, right {right:.0f} %"
     difference = left - right
-    if abs(difference) <= LEFT_RIGHT_POINTS:
-        level = "pass"
-        text += "."
-    else:
-        level = "warn"
-        text += "; such a difference is more likely a water/fat swap than disease. Look at both."
-    return Check(
-        "left_right_difference",
-        "pass" if level == "pass" else "warn",
-        text,
-        difference,
-        "points",
-        LEFT_RIGHT_POINTS,
-    )
+    apart = abs(difference) > LEFT_RIGHT_POINTS
+    text += "; a swap is likelier than disease to make such a difference." if apart else "."
+    level: Level = "warn" if apart else "pass"
+    return Check("left_right_difference", level, text, difference, "points", LEFT_RIGHT_POINTS)
 
 
 def check_cut(limbs: Limbs, affine: Affine) -> Check:
@@ -241,7 +227,7 @@ def check_cut(limbs: Limbs, affine: Affine) -> Check:
         text = "No limb is cut by the border of the image."
         return Check("limb_cut", "pass", text, longest, "mm", CUT_MM)
     text = (
-        f"The border of the image cuts the {_limb_slices(pd.DataFrame(cut))}; muscles there may be "
+        f"The border of the image cuts the {limb_slices(pd.DataFrame(cut))}; muscles there may be "
         "incomplete."
     )
     return Check("limb_cut", "warn", text, longest, "mm", CUT_MM)
@@ -261,9 +247,9 @@ def check_slices(body: Mask, limbs: Limbs) -> Check:
     )
     parts = []
     if empty.size:
-        parts.append(f"slices {_ranges(empty)} {_COUNTING} show no body")
+        parts.append(f"slices {ranges(empty)} {COUNTING} show no body")
     if not missing.empty:
-        parts.append(f"no limb was found in the {_limb_slices(missing)}")
+        parts.append(f"no limb was found in the {limb_slices(missing)}")
     number = float(empty.size + len(missing))
     if not parts:
         text = f"All {body.shape[2]} slices show the limbs."
@@ -275,47 +261,21 @@ def check_slices(body: Mask, limbs: Limbs) -> Check:
 def check_voxels(counts: VoxelCounts) -> list[Check]:
     """Check for missing, negative and clipped intensities inside the body."""
     judged = (
-        (
-            "non_finite",
-            counts.non_finite,
-            NON_FINITE_PERCENT,
-            "are NaN or infinite",
-            "have no fat fraction",
-        ),
-        ("negative", counts.negative, NEGATIVE_PERCENT, "are negative", "count as zero signal"),
-        (
-            "saturated",
-            counts.saturated,
-            SATURATED_PERCENT,
-            "are clipped at the largest value",
-            "have a wrong fat fraction",
-        ),
+        ("non_finite", "that are NaN or infinite", counts.non_finite, NON_FINITE_PERCENT),
+        ("negative", "with negative signal", counts.negative, NEGATIVE_PERCENT),
+        ("saturated", "clipped at the largest value", counts.saturated, SATURATED_PERCENT),
     )
+    consequences = {
+        "non_finite": "They have no fat fraction.",
+        "negative": "They count as no signal.",
+        "saturated": "Their fat fraction is wrong.",
+    }
     checks = []
-    for name, number, threshold, state, consequence in judged:
+    for name, what, number, threshold in judged:
         share = 100.0 * number / max(counts.body, 1)
-        text = f"{number} voxels of the body ({share:.2g} %) {state}"
-        text += f" and {consequence}." if number else "."
-        checks.append(
-            Check(name, "warn" if share > threshold else "pass", text, share, "%", threshold)
-        )
+        text = f"Voxels of the body {what}: {number} ({share:.2g} %)."
+        if number:
+            text += f" {consequences[name]}"
+        level: Level = "warn" if share > threshold else "pass"
+        checks.append(Check(name, level, text, share, "%", threshold))
     return checks
-
-
-def _limb_slices(rows: pd.DataFrame) -> str:
-    """Name limbs and slices: 'left limb, slices 3-5, 9; right limb, slice 4'."""
-    parts = []
-    for limb, group in rows.groupby("limb", sort=False):
-        slices = sorted(int(k) for k in group["slice"])
-        noun = "slice" if len(slices) == 1 else "slices"
-        parts.append(f"{limb} limb, {noun} {_ranges(slices)}")
-    return "; ".join(parts) + f" {_COUNTING}"
-
-
-def _ranges(numbers: Iterable[int]) -> str:
-    """Write sorted integers as ranges: 3-5, 9."""
-    parts = []
-    for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
-        members = [number for _, number in run]
-        parts.append(f"{members[0]}-{members[-1]}" if len(members) > 1 else f"{members[0]}")
-    return ", ".join(parts)

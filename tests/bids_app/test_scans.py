@@ -4,6 +4,7 @@ import pytest
 
 from bids_app.errors import AppError
 from bids_app.scans import (
+    EchoSeries,
     FatFractionMap,
     ScanFile,
     Session,
@@ -109,9 +110,23 @@ class TestSelection:
         assert f"Names read as {lacking}, in any case:" in outcome.hint
         assert lacking[0] in outcome.hint
 
-    def test_echoes_only(self):
-        outcome = unusable(file("megre"), file("megre", part="phase"))
-        assert "not supported yet" in outcome.reason
+    def test_echoes_with_and_without_phase(self):
+        stack = one_stack(file("megre"), file("megre", part="phase"))
+        inputs = select_inputs(stack)
+        assert inputs == EchoSeries(stack.scans["megre"], stack.scans["megre_phase"])
+        assert inputs.scans == (stack.scans["megre"], stack.scans["megre_phase"])
+        alone = one_stack(file("megre"))
+        assert select_inputs(alone) == EchoSeries(alone.scans["megre"], None)
+
+    def test_real_and_imaginary_echoes(self):
+        stack = one_stack(file("megre", part="real"), file("megre", part="imag"))
+        inputs = select_inputs(stack)
+        assert inputs == EchoSeries(stack.scans["megre_real"], stack.scans["megre_imag"])
+
+    @pytest.mark.parametrize("part", ["phase", "real", "imag"])
+    def test_half_of_the_echoes(self, part):
+        outcome = unusable(file("megre", "x.nii.gz", part=part))
+        assert outcome.reason.startswith("It has x.nii.gz but neither the magnitude")
 
     def test_in_and_opposed_phase_only(self):
         outcome = unusable(file("in_phase"), file("opposed_phase"))
@@ -138,11 +153,11 @@ class TestUnusableReason:
         assert unusable_reason(self.session(file("ff", run="1"), file("water", run="2"))) is None
 
     def test_reasons_of_all_stacks(self):
-        files = [file("fat", "f", run="1"), file("megre", run="2")]
+        files = [file("fat", "f", run="1"), file("mese", run="2")]
         reason = unusable_reason(self.session(*files))
         assert reason is not None
         assert "run-1: It has a fat image (f) but no water image." in reason
-        assert "run-2: It has gradient echoes only" in reason
+        assert "run-2: It holds no Dixon images, only: mese." in reason
 
     def test_single_stack_needs_no_name(self):
         reason = unusable_reason(self.session(file("mese")))

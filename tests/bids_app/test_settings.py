@@ -127,6 +127,7 @@ def test_every_setting_but_the_positional_ones_may_stand_in_the_file(tmp_path: P
         "session_label": "['1']",
         "work_dir": "w",
         "bids_filter_file": "f",
+        "fat_spectrum": "ismrm-6",
         "model": "m",
         "model_registry": "r",
         "derivatives": "{a: b}",
@@ -201,7 +202,7 @@ def test_an_unknown_setting_names_the_nearest_one(tmp_path: Path) -> None:
 def test_an_unknown_setting_like_no_other_lists_all(tmp_path: Path) -> None:
     with pytest.raises(AppError) as caught:
         read_config_file(_config(tmp_path, "zzz: 2"))
-    assert caught.value.hint.startswith("Known settings: ['bids_filter_file', 'derivatives'")
+    assert caught.value.hint.startswith("Known settings: ['bids_filter_file', 'correct_t1'")
     assert "'output_dir'" not in caught.value.hint
 
 

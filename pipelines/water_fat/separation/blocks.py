@@ -1,0 +1,162 @@
+"""Blocks of a few millimetres: the coarse grid on which the field map is sought.
+
+A block stands for its tissue voxels through their echo products ``conj(s_n) s_m``, summed. Any
+residual of a linear signal model, at any field, follows from these sums exactly, so nothing is
+lost by not visiting the voxels again, however strongly the field bends inside a block.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.geometry import Affine, voxel_sizes
+
+BLOCK_MM = 4.0
+
+# Steps to the neighbours whose fields are compared. Those of two and three blocks reach across
+# septa, fascia and cortical bone, which have little signal of their own.
+NEIGHBOUR_STEPS = (
+    (1, 0, 0),
+    (0, 1, 0),
+    (0, 0, 1),
+    (1, 1, 0),
+    (1, -1, 0),
+    (2, 0, 0),
+    (0, 2, 0),
+    (3, 0, 0),
+    (0, 3, 0),
+)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Tissue voxels sorted into blocks.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape of the grid of blocks.
+    size : tuple of int
+        Voxels of a block along each axis.
+    edge_mm : ndarray of shape (3,)
+        Edge lengths of a block.
+    cell : ndarray of shape (blocks,)
+        Flat index of every occupied block in the grid.
+    voxel : ndarray of shape (voxels,)
+        Flat index of every tissue voxel in the image, block by block.
+    start : ndarray of shape (blocks,)
+        Where each block begins in `voxel`.
+    """
+
+    shape: tuple[int, int, int]
+    size: tuple[int, int, int]
+    edge_mm: npt.NDArray[np.float64]
+    cell: npt.NDArray[np.intp]
+    voxel: npt.NDArray[np.intp]
+    start: npt.NDArray[np.intp]
+
+    @property
+    def count(self) -> npt.NDArray[np.intp]:
+        """Tissue voxels of each block."""
+        return np.diff(self.start, append=self.voxel.size)
+
+    def sum(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Add up voxel values, sorted as `voxel`, along the last axis within each block."""
+        total: npt.NDArray[Any] = np.add.reduceat(values, self.start, axis=-1)
+        return total
+
+    def paint(self, values: npt.NDArray[Any], empty: float = 0.0) -> npt.NDArray[Any]:
+        """Return block values on the grid of blocks, `empty` where there is no tissue."""
+        grid = np.full(self.shape, empty, values.dtype)
+        grid.ravel()[self.cell] = values
+        return grid
+
+
+@dataclass(frozen=True)
+class EchoProducts:
+    """Second moments of the signal within each block.
+
+    Attributes
+    ----------
+    pairs : list of (int, int)
+        Echoes n < m of each row of `cross`.
+    power : ndarray of shape (echoes, blocks)
+        Sum of |s_n|^2.
+    cross : ndarray of shape (pairs, blocks)
+        Sum of conj(s_n) s_m.
+    """
+
+    pairs: list[tuple[int, int]]
+    power: npt.NDArray[np.float32]
+    cross: npt.NDArray[np.complex64]
+
+
+def make_blocks(tissue: npt.NDArray[np.bool_], affine: Affine) -> Blocks:
+    """Cut the tissue into blocks of about :data:`BLOCK_MM`, never larger than one thick slice.
+
+    Parameters
+    ----------
+    tissue : ndarray of bool, shape (x, y, z)
+        Voxels with signal.
+    affine : ndarray of shape (4, 4)
+        Affine of the image, mm.
+    """
+    spacing = voxel_sizes(affine)
+    nx, ny, nz = (max(1, round(BLOCK_MM / float(mm))) for mm in spacing)
+    size = (nx, ny, nz)
+    shape = tuple(-(-extent // step) for extent, step in zip(tissue.shape, size, strict=True))
+    voxel = np.flatnonzero(tissue)
+    place = np.unravel_index(voxel, tissue.shape)
+    cell = np.ravel_multi_index(
+        tuple(index // step for index, step in zip(place, size, strict=True)), shape
+    )
+    order = np.argsort(cell, kind="stable")
+    cells, start = np.unique(cell[order], return_index=True)
+    return Blocks((shape[0], shape[1], shape[2]), size, spacing * size, cells, voxel[order], start)
+
+
+def echo_products(blocks: Blocks, signal: npt.NDArray[np.complex64]) -> EchoProducts:
+    """Sum the echo products of each block.
+
+    Parameters
+    ----------
+    blocks : Blocks
+        The grid.
+    signal : ndarray of shape (echoes, voxels)
+        Signal of the tissue voxels, sorted as ``blocks.voxel``.
+    """
+    pairs = list(combinations(range(len(signal)), 2))
+    power = np.stack([blocks.sum(echo.real**2 + echo.imag**2) for echo in signal])
+    cross = np.stack([blocks.sum(signal[n].conj() * signal[m]) for n, m in pairs])
+    return EchoProducts(pairs, power, cross)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Pairs of blocks: their indices and the distance of their centres in mm."""
+
+    first: npt.NDArray[np.intp]
+    second: npt.NDArray[np.intp]
+    distance_mm: npt.NDArray[np.float32]
+
+
+def neighbours(blocks: Blocks) -> Neighbours:
+    """List the pairs of occupied blocks that lie one of :data:`NEIGHBOUR_STEPS` apart."""
+    number = np.full(int(np.prod(blocks.shape)), -1, np.intp)
+    number[blocks.cell] = np.arange(blocks.cell.size)
+    place = np.stack(np.unravel_index(blocks.cell, blocks.shape))
+    extent = np.array(blocks.shape)[:, None]
+    first, second, distance = [], [], []
+    for step in NEIGHBOUR_STEPS:
+        target = place + np.array(step)[:, None]
+        inside = np.flatnonzero(((target >= 0) & (target < extent)).all(axis=0))
+        other = number[np.ravel_multi_index(tuple(target[:, inside]), blocks.shape)]
+        occupied = other >= 0
+        first.append(inside[occupied])
+        second.append(other[occupied])
+        length = float(np.linalg.norm(np.array(step) * blocks.edge_mm))
+        distance.append(np.full(int(occupied.sum()), length, np.float32))
+    return Neighbours(np.concatenate(first), np.concatenate(second), np.concatenate(distance))

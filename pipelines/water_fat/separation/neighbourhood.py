@@ -1,0 +1,97 @@
+"""Means over in-plane neighbours for quantities that a single voxel knows poorly, such as R2*.
+
+The mean is weighted by how well each voxel knows its value. Small windows are pulled towards
+larger ones, and the largest towards a typical value, each as strongly as the noise demands: with
+little noise a voxel keeps its own 3 x 3 neighbourhood, with much noise the mean reaches further.
+Water-like and fat-like voxels are averaged apart, because bright fat next to a thin muscle would
+otherwise impose its decay on the muscle.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+Real = npt.NDArray[np.float32]
+
+# Edge lengths of the windows in voxels, in the plane.
+WINDOWS = (3, 5, 9)
+# Fat fractions (0-1) between which a voxel passes from one class to the other.
+CLASS_LIMITS = (0.3, 0.7)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What is expected of a quantity before any voxel is looked at.
+
+    Attributes
+    ----------
+    typical : float
+        Value where nothing is known.
+    deviation : float
+        Expected SD of a window's value around that of the next larger window.
+    """
+
+    typical: float
+    deviation: float
+
+
+class Neighbourhood:
+    """In-plane windows around the tissue voxels of an image.
+
+    Parameters
+    ----------
+    voxel : ndarray of shape (voxels,)
+        Flat index of each tissue voxel in the image.
+    shape : tuple of int
+        Shape of the image.
+    """
+
+    def __init__(self, voxel: npt.NDArray[np.intp], shape: tuple[int, int, int]) -> None:
+        self._voxel = voxel
+        self._image = np.zeros(shape, np.float32)
+
+    def window_sum(self, values: Real, size: int) -> Real:
+        """Sum over windows of `size` x `size` voxels; voxels without tissue count as zero."""
+        self._image.ravel()[self._voxel] = values
+        mean = ndimage.uniform_filter(self._image, (size, size, 1), mode="constant")
+        total: Real = mean.ravel()[self._voxel] * np.float32(size * size)
+        return total
+
+    def average(
+        self, weighted: Real, weight: Real, fatty: Real, noise: float, spread: Spread
+    ) -> Real:
+        """Average a quantity over the neighbours of the same class.
+
+        Parameters
+        ----------
+        weighted : ndarray of shape (voxels,)
+            Value times weight.
+        weight : ndarray of shape (voxels,)
+            Information of each voxel: `noise` squared over the variance of its value.
+        fatty : ndarray of shape (voxels,)
+            Membership of the fat-like class, from :func:`fat_class`.
+        noise : float
+            SD of the noise in the signal.
+        spread : Spread
+            Typical value and how far windows deviate.
+        """
+        lean = 1 - fatty
+        parts = (weighted * lean, weight * lean, weighted * fatty, weight * fatty)
+        pull = np.float32(noise**2 / spread.deviation**2)
+        mean = np.full_like(weight, spread.typical)
+        for size in reversed(WINDOWS):
+            top_lean, low_lean, top_fatty, low_fatty = (self.window_sum(p, size) for p in parts)
+            top = lean * top_lean + fatty * top_fatty
+            low = lean * low_lean + fatty * low_fatty
+            mean = (top + pull * mean) / (low + pull)
+        return mean
+
+
+def fat_class(water: Real, fat: Real) -> Real:
+    """Return how far each voxel belongs to fat-like tissue, 0-1, from |W| and |F|."""
+    low, high = CLASS_LIMITS
+    share = fat / np.maximum(water + fat, np.finfo(np.float32).tiny)
+    membership: Real = np.clip((share - low) / (high - low), 0, 1)
+    return membership

@@ -1,0 +1,99 @@
+"""Phase images as scanners store them: which unit they are in, and the complex signal."""
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.errors import DataError
+
+PhaseUnits = Literal["radians", "milliradians", "degrees", "12bit", "13bit"]
+
+# One full turn in each unit, and who writes it.
+FULL_TURN: dict[PhaseUnits, tuple[float, str]] = {
+    "radians": (2 * np.pi, "ORMIR-MIDS, Philips"),
+    "degrees": (360.0, "some converters"),
+    "12bit": (4096.0, "Siemens 0..4095, Philips -2048..2047"),
+    "milliradians": (2000 * np.pi, "GE -3142..3142"),
+    "13bit": (8192.0, "Siemens 0..4095 with slope 2 and intercept -4096"),
+}
+# Somewhere in a scan the phase takes (nearly) all values of a turn, if only in the noise around
+# the body: its range tells the unit if it is between these shares of a full turn.
+RANGE_SHARE = (0.9, 1.01)
+
+
+def phase_units(phase: npt.NDArray[Any]) -> PhaseUnits:
+    """Recognize the unit of a phase image by its range.
+
+    Parameters
+    ----------
+    phase : ndarray
+        Phase as stored, all echoes.
+
+    Raises
+    ------
+    DataError
+        If the range is not that of any known unit.
+    """
+    finite = phase[np.isfinite(phase)]
+    if finite.size == 0 or finite.min() == finite.max():
+        raise DataError(
+            "The phase image holds only one value.", "Check that the file is a phase image."
+        )
+    low, high = float(finite.min()), float(finite.max())
+    for unit, (turn, _) in FULL_TURN.items():
+        if RANGE_SHARE[0] * turn <= high - low <= RANGE_SHARE[1] * turn:
+            return unit
+    known = ", ".join(f"{unit} ({turn:.5g})" for unit, (turn, _) in FULL_TURN.items())
+    raise DataError(
+        f"The phase runs from {low:g} to {high:g}, which is no full turn in any known unit: "
+        f"{known}.",
+        "Name the unit of the phase image in the options, or convert the scan again.",
+    )
+
+
+def to_radians(
+    phase: npt.NDArray[Any], units: PhaseUnits | Literal["auto"] = "auto"
+) -> tuple[npt.NDArray[np.float32], PhaseUnits]:
+    """Convert a phase image to radians.
+
+    The zero of the scale is not moved (0..4095 becomes 0..2 pi): a phase that all echoes share
+    does not matter.
+
+    Parameters
+    ----------
+    phase : ndarray
+        Phase as stored.
+    units : str
+        Its unit, or ``auto``.
+
+    Returns
+    -------
+    radians : ndarray of float32
+        Phase; 0 where it was not finite.
+    units : str
+        The unit it was stored in.
+    """
+    found = phase_units(phase) if units == "auto" else units
+    scale = np.float32(2 * np.pi / FULL_TURN[found][0])
+    radians = phase.astype(np.float32) * scale
+    return np.nan_to_num(radians, copy=False, nan=0.0, posinf=0.0, neginf=0.0), found
+
+
+def from_real_imaginary(
+    real: npt.NDArray[Any], imaginary: npt.NDArray[Any]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return magnitude and phase (radians) of real and imaginary images.
+
+    Raises
+    ------
+    DataError
+        If their shapes differ.
+    """
+    if real.shape != imaginary.shape:
+        raise DataError(
+            f"The real images have shape {real.shape}, the imaginary ones {imaginary.shape}.",
+            "Give both parts of the same echoes.",
+        )
+    signal = real.astype(np.float32) + np.complex64(1j) * imaginary.astype(np.float32)
+    return np.abs(signal), np.angle(signal)
