@@ -21,6 +21,8 @@ from pipelines.geometry import Affine, resample, same_grid, to_canonical
 from pipelines.quality import Check
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipelines.segmentation.model_files import ModelFiles
     from pipelines.segmentation.predict import Segmenter
 
@@ -39,11 +41,14 @@ class Labelling:
         Keys for the sidecar of the label image.
     checks : tuple of Check
         Quality of the labels.
+    confidence : DataFrame or None
+        Confidence per ``muscle`` and ``side``; None for label maps made elsewhere.
     """
 
     labels: Labels
     provenance: Mapping[str, Any]
     checks: tuple[Check, ...] = ()
+    confidence: "pd.DataFrame | None" = None
 
 
 @dataclass(frozen=True)
@@ -153,29 +158,25 @@ def _segment(
     source: LabelSource, images: Mapping[str, npt.NDArray[Any]], affine: Affine
 ) -> Labelling:
     """Label a stack with the model."""
-    from pipelines.segmentation.channels import stack_channels
-    from pipelines.segmentation.predict import predict_labels
-    from pipelines.segmentation.sides import split_sides
+    from pipelines.segmentation.segment import segment
 
     segmenter = _load_segmenter(source)
-    channels = stack_channels(images, segmenter.files)
     with tqdm(total=None, desc="segmentation", unit="tile", leave=False, disable=None) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        prediction = predict_labels(channels.data, affine, segmenter, progress)
-    split = split_sides(prediction.labels, affine, segmenter.files.labels)
+        result = segment(images, affine, segmenter, progress)
     provenance = {
         "SegmentationModel": {
             "Name": segmenter.files.name,
             "Version": segmenter.files.version,
             "SHA256": segmenter.files.checksum,
         },
-        "SegmentationSettings": {**segmenter.provenance(), "Channels": list(channels.kinds)},
+        "SegmentationSettings": result.provenance,
     }
-    return Labelling(split.labels, provenance, tuple(split.checks))
+    return Labelling(result.labels, provenance, tuple(result.checks), result.confidence)
 
 
 # Loading a model takes seconds; a worker process keeps it for all its sessions.

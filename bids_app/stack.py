@@ -25,6 +25,7 @@ from bids_app.stack_sidecars import (
 from pipelines.errors import PipelineError
 from pipelines.geometry import Array, restore
 from pipelines.quantification.columns import Table
+from pipelines.quantification.confidence import add_confidence
 from pipelines.quantification.options import QuantificationOptions
 from pipelines.quantification.profile import slice_profile
 from pipelines.quantification.table import muscle_table
@@ -98,6 +99,8 @@ def process_stack(
             options = QuantificationOptions(erode=task.settings.erode)
             floor = dixon.noise.ff_floor if dixon.noise else None
             stats = muscle_table(labelling.labels, dixon.ff, dixon.affine, options, floor)
+            if labelling.confidence is not None:
+                stats = add_confidence(stats, labelling.confidence)
             profile = slice_profile(labelling.labels, dixon.ff, dixon.affine)
         with monitor.step("write files"):
             results = StackResults(images, fat_fraction, labelling, stats, profile, options)

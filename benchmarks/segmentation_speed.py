@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Time and memory of segmenting one scan, beside nnU-Net's own command with the same weights.
+
+Both get the same normalized water and fat images and write a label image; both times include
+starting Python and loading the model, as a user pays them.
+
+Usage: segmentation_speed.py WATER.nii.gz FAT.nii.gz [--threads N]
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
+
+MODEL = REPOSITORY / "pipelines" / "segmentation" / "models" / "thigh11"
+
+_OURS = """
+import sys, json, resource
+from pathlib import Path
+import nibabel as nib, numpy as np
+from pipelines.geometry import to_canonical, restore
+from pipelines.segmentation.channels import stack_channels
+from pipelines.segmentation.model_files import open_model
+from pipelines.segmentation.predict import load_segmenter, predict_labels
+from pipelines.segmentation.registry import read_registry
+water, fat, out, work, threads = sys.argv[1:]
+images = [nib.load(p) for p in (water, fat)]
+arrays = [to_canonical(np.asarray(i.dataobj), i.affine) for i in images]
+registry = read_registry(None)
+model = open_model(registry.default, registry, cache_dir=Path(work))
+segmenter = load_segmenter(model, device="cpu", threads=int(threads), cache_dir=Path(work))
+channels = stack_channels({"water": arrays[0][0], "fat": arrays[1][0]}, model)
+labels = predict_labels(channels.data, arrays[0][1], segmenter).labels
+stored, affine = restore(labels, arrays[0][1], arrays[0][2])
+nib.save(nib.Nifti1Image(stored, affine), out)
+print(json.dumps(segmenter.provenance()))
+"""
+
+
+def main() -> None:
+    """Run both and print times, peak memory and agreement."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("water", type=Path)
+    parser.add_argument("fat", type=Path)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        ours, ours_s, ours_mb = run_ours(options, work)
+        plain, plain_s, plain_mb = run_nnunet(options, work)
+    print(f"{options.water.name}: {' x '.join(map(str, ours.shape))}, {options.threads} threads")
+    print(f"{'':24}{'wall s':>9}{'peak MB':>9}")
+    print(f"{'MyoMIDS':24}{ours_s:9.1f}{ours_mb:9.0f}")
+    print(f"{'nnUNetv2_predict, CPU':24}{plain_s:9.1f}{plain_mb:9.0f}")
+    print(f"ratio                   {plain_s / ours_s:9.1f}")
+    values = range(1, 12)
+    dice = [
+        2 * ((ours == v) & (plain == v)).sum() / max(1, (ours == v).sum() + (plain == v).sum())
+        for v in values
+    ]
+    print(f"Dice between the two, lowest of the muscles: {min(dice):.4f}")
+
+
+def run_ours(options: argparse.Namespace, work: Path) -> tuple[np.ndarray, float, float]:
+    """Segment as the app does; return labels, wall time (s) and peak memory (MB)."""
+    out = work / "ours.nii.gz"
+    arguments = [options.water, options.fat, out, work, options.threads]
+    seconds, peak = timed([sys.executable, "-c", _OURS, *map(str, arguments)], options.threads)
+    return np.asarray(nib.load(out).dataobj), seconds, peak
+
+
+def run_nnunet(options: argparse.Namespace, work: Path) -> tuple[np.ndarray, float, float]:
+    """Segment with nnU-Net's own command; the same results."""
+    from pipelines.segmentation.normalization import normalize_dixon
+
+    images = [nib.load(path) for path in (options.water, options.fat)]
+    channels = normalize_dixon(*(np.asarray(image.dataobj) for image in images))
+    folder, out = work / "in", work / "out"
+    folder.mkdir()
+    for number, channel in enumerate(channels):
+        nib.save(nib.Nifti1Image(channel, images[0].affine), folder / f"scan_000{number}.nii.gz")
+    command = Path(sys.executable).with_name("nnUNetv2_predict_from_modelfolder")
+    arguments = ["-i", folder, "-o", out, "-m", MODEL, "-f", "0", "-device", "cpu"]
+    seconds, peak = timed([str(command), *map(str, arguments)], options.threads)
+    return np.asarray(nib.load(out / "scan.nii.gz").dataobj), seconds, peak
+
+
+def timed(command: list[str], threads: int) -> tuple[float, float]:
+    """Run a command; return its wall time (s) and the peak memory of its largest process (MB)."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    start = time.perf_counter()
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"failed: {json.dumps(command[:4])} ...")
+    return time.perf_counter() - start, usage.ru_maxrss / 1e3
+
+
+if __name__ == "__main__":
+    main()

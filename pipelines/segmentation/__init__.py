@@ -1,0 +1,1 @@
+"""Segment muscles with nnU-Net: model registry, prediction, left and right, plausibility."""

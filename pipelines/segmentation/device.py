@@ -1,0 +1,79 @@
+"""Choose where a network runs, and say plainly why a device cannot be had."""
+
+import os
+from pathlib import Path
+
+from pipelines.errors import DeviceError
+
+
+def resolve_device(requested: str) -> str:
+    """Turn a requested device into the one to use.
+
+    Parameters
+    ----------
+    requested : str
+        ``auto`` (the first GPU if there is one, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Returns
+    -------
+    str
+        ``cpu`` or ``cuda:N``.
+
+    Raises
+    ------
+    DeviceError
+        If a GPU was asked for and cannot be had. It is never replaced by the CPU.
+    """
+    if requested == "cpu":
+        return "cpu"
+    import torch
+
+    if requested == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    name, _, number = requested.partition(":")
+    if name != "cuda" or (number and not number.isdigit()):
+        raise DeviceError(
+            f"Unknown device {requested!r}.", "Devices are: auto, cpu, cuda, cuda:0, cuda:1, ..."
+        )
+    index = int(number or 0)
+    if not torch.cuda.is_available():
+        raise DeviceError(f"Device {requested} cannot be had: {_reason(torch)}.", _hint(torch))
+    count = torch.cuda.device_count()
+    if index >= count:
+        raise DeviceError(
+            f"Device {requested} cannot be had: there {'is' if count == 1 else 'are'} {count} GPU"
+            f"{'s' * (count > 1)} (cuda:0{f' to cuda:{count - 1}' * (count > 1)}).",
+            "Look at CUDA_VISIBLE_DEVICES, or choose another number.",
+        )
+    return f"cuda:{index}"
+
+
+def _built_without_cuda(torch_module: object) -> bool:
+    version = getattr(torch_module, "version", None)
+    return getattr(version, "cuda", None) is None
+
+
+def _reason(torch_module: object) -> str:
+    if _built_without_cuda(torch_module):
+        return "the installed PyTorch is built for CPUs only"
+    if not _driver_present():
+        return "no NVIDIA driver is visible to this process"
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "unset") in ("", "-1"):
+        return "CUDA_VISIBLE_DEVICES hides every GPU"
+    return "PyTorch finds no usable GPU (the driver may be older than its CUDA version)"
+
+
+def _hint(torch_module: object) -> str:
+    if _built_without_cuda(torch_module):
+        return "Install a CUDA build of PyTorch, use the GPU image, or choose --device cpu."
+    if os.environ.get("APPTAINER_CONTAINER") or os.environ.get("SINGULARITY_CONTAINER"):
+        flag = "Start the container with --nv"
+    elif Path("/.dockerenv").exists():
+        flag = "Start the container with --gpus all"
+    else:
+        flag = "In a container, start it with --gpus all (Docker) or --nv (Apptainer)"
+    return f"{flag}; on a cluster, ask for a GPU (--gres=gpu:1). Or choose --device cpu."
+
+
+def _driver_present() -> bool:
+    return Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidiactl").exists()

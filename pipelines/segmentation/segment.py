@@ -1,0 +1,115 @@
+"""Segment one scan: images in, labels with sides, confidence and checks out (imports torch)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.geometry import Affine
+from pipelines.quality import Check
+from pipelines.segmentation.channels import ChannelStack, stack_channels
+from pipelines.segmentation.confidence import muscle_confidence, read_calibration
+from pipelines.segmentation.islands import remove_strays
+from pipelines.segmentation.plausibility import check_plausibility
+from pipelines.segmentation.predict import Progress, Segmenter, predict_labels
+from pipelines.segmentation.sides import split_sides
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Labels of one scan and what to think of them.
+
+    Attributes
+    ----------
+    labels : ndarray of uint16, shape (x, y, z)
+        Values of :meth:`pipelines.anatomy.vocabulary.Muscle.value`, on the grid of the scan.
+    confidence : DataFrame
+        One row per muscle and side; see
+        :func:`pipelines.segmentation.confidence.muscle_confidence`.
+    checks : list of Check
+        Sides, absent or implausible muscles, body region.
+    provenance : dict
+        Model, device, precision, channels and what was changed afterwards; for the sidecar.
+    """
+
+    labels: npt.NDArray[np.uint16]
+    confidence: pd.DataFrame
+    checks: list[Check]
+    provenance: dict[str, Any]
+
+
+def segment(
+    images: Mapping[str, npt.NDArray[Any]],
+    affine: Affine,
+    segmenter: Segmenter,
+    progress: Progress | None = None,
+) -> Segmentation:
+    """Segment one scan.
+
+    Parameters
+    ----------
+    images : mapping of str to ndarray of shape (x, y, z)
+        Magnitude images by kind (``water``, ``fat``, ``in_phase``, ``opposed_phase``, ``t1``) on
+        one grid, in canonical orientation. The model takes those it was trained on.
+    affine : ndarray of shape (4, 4)
+        Affine of the grid, mm.
+    segmenter : Segmenter
+        A loaded model.
+    progress : callable, optional
+        Called with the number of tiles done and of all tiles.
+
+    Returns
+    -------
+    Segmentation
+
+    Raises
+    ------
+    ModelError, DataError, DeviceError
+        See :func:`pipelines.segmentation.channels.stack_channels` and
+        :func:`pipelines.segmentation.predict.predict_labels`.
+    """
+    files = segmenter.files
+    stack = stack_channels(images, files)
+    prediction = predict_labels(stack.data, affine, segmenter, progress)
+    split = split_sides(prediction.labels, affine, files.labels)
+    labels, removed = remove_strays(split.labels, affine)
+    confidence = muscle_confidence(labels, prediction, files.labels, read_calibration(files.folder))
+    checks = [
+        *_input_checks(stack, segmenter),
+        *split.checks,
+        *check_plausibility(labels, affine, files.labels, split.limbs, files.region),
+    ]
+    provenance = {
+        **segmenter.provenance(),
+        "Channels": [kind or "missing" for kind in stack.kinds],
+        "LogitInterpolation": "linear",
+        "StrayVolumeRemoved": round(sum(removed.values()), 3),
+        "StrayVolumeUnits": "ml",
+    }
+    return Segmentation(labels, confidence, checks, provenance)
+
+
+def _input_checks(stack: ChannelStack, segmenter: Segmenter) -> list[Check]:
+    """Say where the input is less than what the model was made for."""
+    files = segmenter.files
+    checks = []
+    for kind, kinds in zip(stack.kinds, files.channels, strict=True):
+        if kind is None:
+            text = (
+                f"Model {files.name} did without the {' or '.join(kinds)} image; outlines are less "
+                "certain."
+            )
+            checks.append(Check("model_channels", "warn", text))
+        elif kind != kinds[0]:
+            text = f"Model {files.name} was given the {kind} image in place of {kinds[0]}."
+            checks.append(Check("model_channels", "warn", text))
+    if files.orientation is None:
+        text = (
+            f"In which orientation model {files.name} was trained is not known; RAS is assumed. "
+            "Look at the outlines."
+        )
+        checks.append(Check("model_orientation", "warn", text))
+    return checks

@@ -1,0 +1,136 @@
+"""Measure a network on whole synthetic scans of held-out thighs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from pipelines.segmentation.synthesis.anatomy import Thigh
+from pipelines.segmentation.synthesis.canvas import PIXEL_MM, SECTION_MM
+from pipelines.segmentation.synthesis.sampler import Sampler
+from pipelines.segmentation.synthesis.tissues import CLASS_NAMES, MUSCLES
+
+# Muscles smaller than this in a scan are end slivers, not muscles to be scored.
+SMALLEST_VOLUME_ML = 1.0
+# Fat fraction that separates mild from severe replacement in the literature (Hostin et al. 2023).
+SEVERE_FAT_PERCENT = 20.0
+
+
+@dataclass(frozen=True)
+class _Score:
+    """One muscle of one side in one scan."""
+
+    muscle: str
+    side: str
+    dice: float
+    volume_ml: float
+    predicted_ml: float
+
+
+def evaluate_on_synthetic_scans(
+    network: torch.nn.Module, thighs: Sequence[Thigh], sampler: Sampler, scans_per_thigh: int
+) -> pd.DataFrame:
+    """Segment synthetic scans of thighs and compare with their labels.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Maps (slices, 2, y, x) to logits (slices, classes, y, x).
+    thighs : sequence of Thigh
+        Held-out anatomies.
+    sampler : Sampler
+        Draws the scans.
+    scans_per_thigh : int
+        Scans of each thigh.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per scan, muscle and side: ``dice``, ``volume_ml``, ``predicted_ml`` and
+        ``fat_percent``, the drawn fat fraction.
+    """
+    rows = []
+    for number, thigh in enumerate(thighs):
+        for scan in range(scans_per_thigh):
+            scene = sampler.draw_scene(thigh)
+            sections = np.flatnonzero(thigh.native)
+            samples = [sampler.draw_slice(scene, int(section)) for section in sections]
+            truth = np.stack([sample.classes for sample in samples], axis=-1)
+            images = np.stack([sample.image for sample in samples])
+            right = scene.right[::-1] if scene.flipped else scene.right
+            fat = 100 * scene.look.replacement.mean.reshape(2, 256)
+            section_ml = PIXEL_MM**2 * SECTION_MM * np.diff(sections).mean() / 1000
+            predicted = predict_classes(network, images)
+            for score in _compare(truth, predicted, right, section_ml):
+                label = CLASS_NAMES.index(score.muscle)
+                percent = fat[int(score.side == "second"), label]
+                rows.append({"thigh": number, "scan": scan, "fat_percent": percent, **vars(score)})
+    return pd.DataFrame(rows)
+
+
+@torch.inference_mode()
+def predict_classes(
+    network: torch.nn.Module, images: npt.NDArray[np.float32]
+) -> npt.NDArray[np.uint8]:
+    """Return the classes (x, y, slices) of slices (slices, 2, x, y)."""
+    classes = [
+        network(torch.from_numpy(np.ascontiguousarray(image.transpose(0, 2, 1)))[None])
+        .argmax(dim=1)[0]
+        .numpy()
+        .astype(np.uint8)
+        .T
+        for image in images
+    ]
+    return np.stack(classes, axis=-1)
+
+
+def _compare(
+    truth: npt.NDArray[np.uint8],
+    predicted: npt.NDArray[np.uint8],
+    right: npt.NDArray[np.bool_],
+    voxel_ml: float,
+) -> list[_Score]:
+    """Score every muscle of both sides; sides are told by the truth's midline."""
+    scores = []
+    for side, inside in (("first", ~right), ("second", right)):
+        for label in MUSCLES:
+            a = (truth == label) & inside[:, :, None]
+            b = (predicted == label) & inside[:, :, None]
+            volume = a.sum() * voxel_ml
+            if volume >= SMALLEST_VOLUME_ML:
+                dice = float(2 * (a & b).sum() / (a.sum() + b.sum()))
+                predicted_ml = float(b.sum() * voxel_ml)
+                scores.append(_Score(CLASS_NAMES[label], side, dice, float(volume), predicted_ml))
+    return scores
+
+
+def summarize(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return mean Dice, its spread and the rate of absent muscles, by muscle and severity.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        From :func:`evaluate_on_synthetic_scans`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per severity (``mild``, ``severe``) and muscle, and one per severity for all
+        muscles together (``all``).
+    """
+    severity = np.where(scores["fat_percent"] < SEVERE_FAT_PERCENT, "mild", "severe")
+    labelled = scores.assign(severity=severity, absent=scores["predicted_ml"] == 0)
+    both = pd.concat([labelled, labelled.assign(muscle="all")])
+    return (
+        both.groupby(["severity", "muscle"])
+        .agg(
+            n=("dice", "size"),
+            dice_mean=("dice", "mean"),
+            dice_sd=("dice", "std"),
+            absence_rate=("absent", "mean"),
+        )
+        .reset_index()
+    )

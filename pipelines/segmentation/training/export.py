@@ -1,0 +1,94 @@
+"""Turn a training checkpoint into a model folder that nnU-Net v2's own tools load, and load it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipelines.segmentation.training.plans import CONFIGURATION, with_patch_shape
+
+# nnU-Net looks trainers up by name to build the network; ours builds the stock network.
+STOCK_TRAINER = "nnUNetTrainer"
+
+
+def export_model(
+    checkpoint: Path,
+    plans: dict[str, Any],
+    dataset_json: dict[str, Any],
+    folder: Path,
+    patch_shape: tuple[int, int],
+) -> Path:
+    """Write plans.json, dataset.json and fold_0/checkpoint_final.pth.
+
+    The checkpoint holds the averaged weights in half precision and what nnU-Net needs to rebuild
+    the network, but no optimizer state and no object beyond plain containers and tensors, so it
+    loads with ``torch.load(..., weights_only=True)``.
+
+    Parameters
+    ----------
+    checkpoint : Path
+        Checkpoint of :class:`~pipelines.segmentation.training.trainer.SyntheticTrainer`.
+    plans, dataset_json : dict
+        What the model was trained with.
+    folder : Path
+        Model folder to write.
+    patch_shape : tuple of int
+        Pixels (left-right, posterior-anterior) of the patches of the exported plans.
+
+    Returns
+    -------
+    Path
+        The exported checkpoint.
+    """
+    stored = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    weights = _half_precision(stored["average_weights"])
+    target = folder / "fold_0" / "checkpoint_final.pth"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    contents = {"plans.json": with_patch_shape(plans, patch_shape), "dataset.json": dataset_json}
+    for name, content in contents.items():
+        (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    torch.save(
+        {
+            "network_weights": weights,
+            "trainer_name": STOCK_TRAINER,
+            "init_args": {"configuration": CONFIGURATION, "fold": 0},
+            "inference_allowed_mirroring_axes": None,
+            "current_epoch": stored["current_epoch"],
+        },
+        target,
+    )
+    return target
+
+
+def _half_precision(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Round weights to half the size; loading converts back, and no outline moves by it.
+
+    nnU-Net's networks list some tensors under several names; they stay one tensor, stored once.
+    """
+    halves: dict[tuple[int, torch.Size], torch.Tensor] = {}
+    rounded = {}
+    for name, tensor in weights.items():
+        place = (tensor.data_ptr(), tensor.shape)
+        rounded[name] = halves.setdefault(place, tensor.half())
+    return rounded
+
+
+def load_network(folder: Path) -> torch.nn.Module:
+    """Load the network of a model folder for prediction."""
+    from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+
+    plans = json.loads((folder / "plans.json").read_text(encoding="utf-8"))
+    dataset_json = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    architecture = plans["configurations"][CONFIGURATION]["architecture"]
+    network: torch.nn.Module = get_network_from_plans(
+        architecture["network_class_name"],
+        architecture["arch_kwargs"],
+        architecture["_kw_requires_import"],
+        len(dataset_json["channel_names"]),
+        len(dataset_json["labels"]),
+        deep_supervision=False,
+    )
+    stored = torch.load(folder / "fold_0" / "checkpoint_final.pth", weights_only=True)
+    network.load_state_dict(stored["network_weights"])
+    return network.eval()

@@ -1,0 +1,98 @@
+"""Feed batches of synthesized samples to a trainer from background processes."""
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.segmentation.synthesis.anatomy import Thigh
+from pipelines.segmentation.synthesis.noise_bank import NoiseBank
+from pipelines.segmentation.synthesis.sampler import Sampler, SamplerRange
+
+# Batches waiting per process: enough to ride out a slow one.
+QUEUE_LENGTH = 12
+
+Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]
+
+
+def draw_batch(sampler: Sampler, size: int) -> Batch:
+    """Draw a batch in nnU-Net's axis order.
+
+    Returns
+    -------
+    images : ndarray of float32, shape (batch, 2, y, x)
+        Normalized water and fat.
+    classes : ndarray of uint8, shape (batch, 1, y, x)
+        Class of each pixel.
+    """
+    samples = [sampler.draw() for _ in range(size)]
+    images = np.stack([sample.image.transpose(0, 2, 1) for sample in samples])
+    classes = np.stack([sample.classes.T[None] for sample in samples])
+    return images, classes
+
+
+class SampleStream:
+    """Endless iterator over batches drawn by background processes.
+
+    Parameters
+    ----------
+    thighs : sequence of Thigh
+        Anatomies.
+    batch_size : int
+        Samples per batch.
+    seed : int
+        Seed; process ``i`` uses ``(seed, i)``.
+    processes : int
+        Background processes.
+    ranges : SamplerRange
+        What to draw.
+    """
+
+    def __init__(
+        self,
+        thighs: Sequence[Thigh],
+        batch_size: int,
+        seed: int,
+        processes: int,
+        ranges: SamplerRange,
+    ) -> None:
+        # Forked processes share the anatomies (hundreds of megabytes) instead of copying them.
+        context = multiprocessing.get_context("fork")
+        self._queue: Any = context.Queue(QUEUE_LENGTH)
+        self._workers = [
+            context.Process(
+                target=_produce,
+                args=(self._queue, thighs, batch_size, (seed, index), ranges),
+                daemon=True,
+            )
+            for index in range(processes)
+        ]
+        for worker in self._workers:
+            worker.start()
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        batch: Batch = self._queue.get()
+        return batch
+
+    def close(self) -> None:
+        """Stop the background processes."""
+        for worker in self._workers:
+            worker.terminate()
+            worker.join()
+
+
+def _produce(
+    queue: Any,
+    thighs: Sequence[Thigh],
+    batch_size: int,
+    seed: tuple[int, int],
+    ranges: SamplerRange,
+) -> None:
+    sampler = Sampler(thighs, NoiseBank(seed[0]), seed, ranges)
+    while True:
+        queue.put(draw_batch(sampler, batch_size))

@@ -1,0 +1,87 @@
+"""The bundled thigh model: its files, and its fat fractions in two real patients."""
+
+import csv
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from pipelines.segmentation.synthesis.tissues import CLASS_NAMES, MUSCLES
+
+PATIENTS = ("sub-001", "sub-003")
+ABBREVIATIONS = ("SA", "RF", "VL", "VI", "VM", "AM", "GR", "BL", "ST", "SM", "BB")
+
+
+@pytest.fixture(scope="module")
+def folder(repository):
+    return repository / "pipelines" / "segmentation" / "models" / "thigh11"
+
+
+def test_plans_and_labels_are_those_of_the_training_code(folder):
+    plans = json.loads((folder / "plans.json").read_text())
+    dataset = json.loads((folder / "dataset.json").read_text())
+    configuration = plans["configurations"]["2d"]
+    assert configuration["normalization_schemes"] == ["NoNormalization"] * 2
+    assert configuration["spacing"] == [1.25, 1.25]
+    assert dataset["labels"] == {name: value for value, name in enumerate(CLASS_NAMES)}
+
+
+def test_checkpoint_is_small_and_loads_without_unpickling_objects(folder):
+    import torch
+
+    checkpoint = folder / "fold_0" / "checkpoint_final.pth"
+    assert checkpoint.stat().st_size < 20e6
+    stored = torch.load(checkpoint, weights_only=True)
+    assert stored["trainer_name"] == "nnUNetTrainer"
+    assert all(torch.isfinite(weight).all() for weight in stored["network_weights"].values())
+
+
+def test_card_names_licence_attribution_and_limits(folder):
+    card = (folder / "MODEL_CARD.md").read_text()
+    for words in ("research use only", "Apache-2.0", "Hirriririir", "02ffc7a", "## Limits"):
+        assert words in card
+    assert "@@" not in card
+
+
+def read(path):
+    image = nib.as_closest_canonical(nib.load(path))
+    return np.asanyarray(image.dataobj).astype(np.float32), image.affine
+
+
+@pytest.fixture(scope="module")
+def fat_percent(shared_data, tmp_path_factory):
+    """Mean fat fraction of the eleven muscles of each patient, measured and published."""
+    from pipelines.segmentation.channels import stack_channels
+    from pipelines.segmentation.model_files import open_model
+    from pipelines.segmentation.predict import load_segmenter, predict_labels
+    from pipelines.segmentation.registry import read_registry
+
+    cache = tmp_path_factory.mktemp("cache")
+    files = open_model("thigh11", read_registry(), cache_dir=cache, trust_model=True)
+    segmenter = load_segmenter(files, backend="torch")
+    data = shared_data / "ideal-thigh"
+    with (data / "published_ff.tsv").open(newline="") as stream:
+        rows = {row["participant_id"]: row for row in csv.DictReader(stream, delimiter="\t")}
+    values = {}
+    for patient in PATIENTS:
+        stem = data / patient / "mr-quant" / patient
+        water, affine = read(f"{stem}_WATER.nii.gz")
+        fat, _ = read(f"{stem}_FAT.nii.gz")
+        channels = stack_channels({"water": water, "fat": fat}, files)
+        labels = predict_labels(channels.data, affine, segmenter).labels
+        total = water + fat
+        fraction = 100 * np.divide(fat, total, out=np.zeros_like(fat), where=total > 0)
+        measured = [fraction[(labels == m) & (total > 0)].mean() for m in MUSCLES]
+        published = [100 * float(rows[patient][name]) for name in ABBREVIATIONS]
+        values[patient] = np.array(measured), np.array(published)
+    return values
+
+
+@pytest.mark.parametrize("patient", PATIENTS)
+def test_fat_fractions_agree_with_the_published_ones(fat_percent, patient):
+    measured, published = fat_percent[patient]
+    assert np.abs(measured - published).mean() <= 3
+    assert np.abs(measured - published).max() <= 8
+    assert spearmanr(measured, published).statistic >= 0.9
