@@ -9,7 +9,8 @@ import numpy as np
 
 from bids_app.errors import AppError, ExitCode
 from bids_app.images import load_volume
-from bids_app.scans import EchoSeries, Scan
+from bids_app.inputs import EchoSeries
+from bids_app.scans import Scan
 from bids_app.settings import Settings
 from bids_app.sidecars import EchoTimes, echo_times_ms
 from bids_app.stack_maps import FatFraction, QuantitativeMap

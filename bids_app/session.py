@@ -17,12 +17,13 @@ from bids_app.derivatives import (
     write_text,
 )
 from bids_app.errors import AppError, ExitCode, from_pipeline
+from bids_app.inputs import Unusable, select_inputs, unusable_reason
 from bids_app.labelling import LabelSource
 from bids_app.outcome import Outcome
 from bids_app.provenance import run_info
 from bids_app.reading import checksum
 from bids_app.resources import ResourceMonitor
-from bids_app.scans import Session, Unusable, select_inputs, unusable_reason
+from bids_app.scans import Session
 from bids_app.settings import Settings
 from bids_app.stack import StackTask, process_stack
 from bids_app.version import __version__

@@ -9,9 +9,10 @@ import numpy as np
 
 from bids_app.derivatives import SessionWriter, StackNames, sidecar
 from bids_app.errors import from_pipeline
+from bids_app.inputs import Inputs
 from bids_app.labelling import LabelSource
 from bids_app.resources import ResourceMonitor
-from bids_app.scans import Inputs, Session, Stack
+from bids_app.scans import Session, Stack
 from bids_app.settings import Settings
 from bids_app.stack_images import read_images
 from bids_app.stack_sidecars import (

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bids_app.echo_series import EchoImages, read_echoes
 from bids_app.images import load_volume
-from bids_app.scans import EchoSeries, FatFractionMap, Inputs
+from bids_app.inputs import EchoSeries, FatFractionMap, Inputs
 from bids_app.settings import Settings
 from bids_app.stack_maps import FatFraction
 from pipelines.geometry import Affine, Array, Orientation, resample, same_grid, to_canonical

@@ -11,7 +11,7 @@ from bids_app.dataset import Dataset, inherited, parse_name
 from bids_app.derivatives import SessionId
 from bids_app.errors import AppError, ExitCode
 from bids_app.filters import Filters
-from bids_app.scans import FatFractionMap, WaterFatPair, select_inputs, unusable_reason
+from bids_app.inputs import FatFractionMap, WaterFatPair, select_inputs, unusable_reason
 from tests.bids_app.mids_tree import make_tree, water_and_fat
 
 

@@ -3,18 +3,15 @@ from pathlib import Path
 import pytest
 
 from bids_app.errors import AppError
-from bids_app.scans import (
+from bids_app.inputs import (
     EchoSeries,
     FatFractionMap,
-    ScanFile,
-    Session,
-    Stack,
     Unusable,
     WaterFatPair,
-    group_stacks,
     select_inputs,
     unusable_reason,
 )
+from bids_app.scans import ScanFile, Session, Stack, group_stacks
 from tests.bids_app.mids_tree import make_tree
 
 

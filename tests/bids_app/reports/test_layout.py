@@ -17,7 +17,7 @@ def test_measures_are_columns_of_the_muscle_table(measure: Measure) -> None:
     columns = column_descriptions(Table.MUSCLES)
     used = [measure.column, measure.spread, measure.difference]
     assert {column for column in used if column} <= columns.keys()
-    units = {"mL": "ml", "cm^2": "cm²"}
+    units = {"mL": "ml", "cm^2": "cm²", "1": ""}
     stored = columns[measure.column]["Units"]
     assert units.get(stored, stored) == measure.unit
     # A difference has its own unit; percentage points are told from percent of the mean.

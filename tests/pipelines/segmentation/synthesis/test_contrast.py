@@ -22,9 +22,9 @@ def test_dixon_keeps_both(pair):
     ("contrast", "image"),
     [
         ("water", lambda w, f: w),
-        ("in-phase", lambda w, f: w + f),
-        ("opposed-phase", lambda w, f: abs(w - f)),
-        ("t1-like", lambda w, f: w + 3 * f),
+        ("in_phase", lambda w, f: w + f),
+        ("opposed_phase", lambda w, f: abs(w - f)),
+        ("t1", lambda w, f: w + 3 * f),
     ],
 )
 def test_single_image_takes_the_first_channel(pair, contrast, image):

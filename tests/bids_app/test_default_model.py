@@ -1,0 +1,56 @@
+"""The default model through the app, on the phantom and (where present) on real patients."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bids_app.cli import main
+from bids_app.errors import ExitCode
+
+# The model was trained on synthesized images of real anatomy; the phantom is geometry of our own.
+# What is asserted is that every muscle is found at its place, not how exact its outline is.
+LARGEST_PHANTOM_FF_ERROR = 5.0
+LEAST_PHANTOM_VOLUME_SHARE, MOST_PHANTOM_VOLUME_SHARE = 0.4, 2.0
+
+
+def muscles_of(out: Path, name: str) -> pd.DataFrame:
+    participant = name.split("_", maxsplit=1)[0]
+    (path,) = (out / participant).rglob(f"{name}_desc-muscles_stats.tsv")
+    table = pd.read_table(path, na_values="n/a", keep_default_na=False)
+    return table[table["level"] == "muscle"].set_index(["muscle", "side"])
+
+
+def test_every_muscle_of_the_phantom_is_found(repository: Path, tmp_path: Path) -> None:
+    example = repository / "bids_example"
+    code = main([str(example), str(tmp_path / "out"), "participant", "--participant-label", "01"])
+    assert code == ExitCode.OK
+    truth = pd.read_table(
+        example / "derivatives/truth/truth_muscles.tsv", dtype={"participant": str}
+    )
+    truth = truth[truth["participant"] == "01"].set_index(["muscle", "side"])
+    found = muscles_of(tmp_path / "out", "sub-01")
+    assert set(found.index) == set(truth.index)
+    error = (found["ff_mean"] - truth["ff_percent"]).abs()
+    assert error.max() < LARGEST_PHANTOM_FF_ERROR
+    share = found["volume_ml"] / truth["volume_ml"]
+    assert share.between(LEAST_PHANTOM_VOLUME_SHARE, MOST_PHANTOM_VOLUME_SHARE).all()
+    assert found["soft_dice"].between(0, 1).all()
+
+
+@pytest.mark.parametrize("participant", ["sub-001", "sub-003"])
+def test_real_patients_beside_published_values(
+    participant: str, shared_data: Path, tmp_path: Path
+) -> None:
+    dataset = shared_data / "ideal-thigh"
+    command = [sys.executable, "run.py", dataset, tmp_path, "participant"]
+    subprocess.run([*map(str, command), "--participant-label", participant], check=True)
+    published = pd.read_table(dataset / "published_ff.tsv", index_col=0).loc[participant]
+    found = muscles_of(tmp_path, participant)
+    assert len(found) == 22
+    joined = found.groupby("muscle")[["ff_mean_uneroded", "volume_ml"]].apply(
+        lambda rows: (rows["ff_mean_uneroded"] * rows["volume_ml"]).sum() / rows["volume_ml"].sum()
+    )
+    assert len(joined) == len(published)
