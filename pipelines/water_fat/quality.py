@@ -20,7 +20,7 @@ BODY_SHARE_PERCENT = (1.0, 95.0)
 # Above this, fat fractions of healthy muscle (2-6 %) drown in the noise: magnitude images of three
 # echoes reach it at a signal-to-noise ratio of about 24.
 NOISE_FLOOR_PERCENT = 5.0
-# No disease makes one whole leg this much fattier than the other; a swap does.
+# Hardly any disease makes one whole leg this much fattier than the other; a swap does.
 LEFT_RIGHT_POINTS = 40.0
 # A limb that runs along the image border over this length is cut by it; a round limb that only
 # touches it does so over less.

@@ -18,8 +18,8 @@ from pipelines.water_fat.body import skin_depth
 from pipelines.water_fat.limbs import Limbs
 
 # Depth under the skin, mm. In 84 limb slices of three people (thigh to pelvis, one healthy, two
-# dystrophic) the shell had a median fat fraction of 68-91 %, the core 3-74 %, and the skin 6-63 %
-# and at least 12 points less than the shell.
+# dystrophic) the shell had a median fat fraction of 68-91 %, the core 3-74 %, and the skin 6-60 %
+# and at least 14 points less than the shell.
 SKIN_MM = (0.0, 1.5)
 SHELL_MM = (2.0, 8.0)
 CORE_MM = (12.0, np.inf)
