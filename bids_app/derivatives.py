@@ -155,6 +155,14 @@ def write_text(path: Path, text: str) -> None:
         raise
 
 
+def table_text(frame: "pd.DataFrame") -> str:
+    """Return a table as TSV text; missing values become ``n/a``."""
+    text: str = frame.to_csv(
+        sep="\t", index=False, na_rep="n/a", float_format="%.6g", lineterminator="\n"
+    )
+    return text
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file atomically."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
@@ -212,14 +220,7 @@ class SessionWriter:
 
     def table(self, name: Path, frame: "pd.DataFrame") -> None:
         """Write a TSV table; missing values become ``n/a``."""
-        frame.to_csv(
-            self._path(name),
-            sep="\t",
-            index=False,
-            na_rep="n/a",
-            float_format="%.6g",
-            lineterminator="\n",
-        )
+        self._path(name).write_text(table_text(frame), encoding="utf-8")
 
     def json(self, name: Path, content: Mapping[str, Any]) -> None:
         """Write a JSON file."""

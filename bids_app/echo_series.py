@@ -79,7 +79,7 @@ class EchoImages:
             self.echo_times.milliseconds,
             self.affine,
             self.field_strength_t,
-            options,
+            options=options,
         )
         return FatFraction(_as_dixon(result, self.affine), self._details(result), _maps(result))
 

@@ -32,7 +32,7 @@ from pipelines.errors import DataError
 _OWN_ENTITIES = frozenset({"subject", "session", "desc", "segmentation"})
 
 # Whole-image label maps have none of these: they mark masks of one structure or surface.
-_ONE_STRUCTURE = frozenset({"label", "hemi"})
+ONE_STRUCTURE = frozenset({"label", "hemi"})
 
 # If several label maps fit a scan, this description is the one meant: it is our own.
 _PREFERRED_DESC = "muscles"
@@ -164,7 +164,7 @@ def _fits(name: FileName, session: Session, stack: Stack) -> bool:
         name.suffix == "dseg"
         and entities.get("subject") == session.participant
         and entities.get("session") == session.session
-        and not _ONE_STRUCTURE & entities.keys()
+        and not ONE_STRUCTURE & entities.keys()
         and _scan_entities(name).items() <= stack.entities.items()
     )
 

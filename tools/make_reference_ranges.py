@@ -16,6 +16,8 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from pipelines.anatomy.vocabulary import read_label_map
 from pipelines.geometry import to_canonical
 from pipelines.segmentation.islands import remove_strays

@@ -68,7 +68,7 @@ def _hint(torch_module: object) -> str:
         return "Install a CUDA build of PyTorch, use the GPU image, or choose --device cpu."
     if os.environ.get("APPTAINER_CONTAINER") or os.environ.get("SINGULARITY_CONTAINER"):
         flag = "Start the container with --nv"
-    elif Path("/.dockerenv").exists():
+    elif _in_docker():
         flag = "Start the container with --gpus all"
     else:
         flag = "In a container, start it with --gpus all (Docker) or --nv (Apptainer)"
@@ -77,3 +77,7 @@ def _hint(torch_module: object) -> str:
 
 def _driver_present() -> bool:
     return Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidiactl").exists()
+
+
+def _in_docker() -> bool:
+    return Path("/.dockerenv").exists()

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -150,7 +151,9 @@ def _convert(module: torch.nn.Module, network: Network) -> Any:
 
     example = torch.zeros(1, network.n_channels, *network.patch_size)
     front_end = FrontEndManager().load_by_framework("pytorch")
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        # Tracing warns of itself and of size checks that are constant here.
+        warnings.simplefilter("ignore")
         decoder = TorchScriptPythonDecoder(module, example_input=example)
         return front_end.convert(front_end.load(decoder))
 

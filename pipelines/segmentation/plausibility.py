@@ -25,9 +25,11 @@ from pipelines.segmentation.limb_shape import describe_limbs
 MAX_VOLUME_RATIO = 2.0
 # Muscles smaller than this on both sides are not compared: a slice more or less decides.
 MIN_COMPARED_ML = 5.0
-# Share of a limb's expected muscles that may be absent or out of range before the scan is taken
-# for another body region.
-MAX_IMPLAUSIBLE_SHARE = 0.4
+# Share of the expected muscles that may be absent or out of range before the scan is taken for
+# another body region, and their least number. With the bundled model thighs have none to one of
+# 22, lower legs seven and more.
+MAX_IMPLAUSIBLE_SHARE = 0.25
+MIN_IMPLAUSIBLE = 4
 
 
 @dataclass(frozen=True)
@@ -84,19 +86,19 @@ def check_plausibility(
             "absent_muscles",
             absent,
             "Every expected muscle was found.",
-            "were not found; their values are missing, not zero",
+            "Not found (their values are missing, not zero)",
         ),
         _count_check(
             "muscle_position",
             misplaced,
             "Every muscle lies where it is expected.",
-            "lie in an unusual place in their limb; look at the outlines",
+            "In an unusual place in the limb, look at the outlines",
         ),
         _count_check(
             "muscle_volume",
             missized,
             "Every muscle has a usual share of its limb.",
-            "have an unusual share of their limb's volume; look at the outlines",
+            "Of an unusual share of the limb's volume, look at the outlines",
         ),
         _symmetry_check(found),
     ]
@@ -149,7 +151,7 @@ def _count_check(name: str, pairs: Sequence[tuple[str, str]], good: str, bad: st
     if not pairs:
         return Check(name, "pass", good, 0.0, "muscles", 0.0)
     listed = ", ".join(f"{muscle} ({side})" for muscle, side in pairs)
-    return Check(name, "warn", f"{listed} {bad}.", float(len(pairs)), "muscles", 0.0)
+    return Check(name, "warn", f"{bad}: {listed}.", float(len(pairs)), "muscles", 0.0)
 
 
 def _symmetry_check(found: pd.DataFrame) -> Check:
@@ -181,8 +183,9 @@ def _region_check(
     known = [pair for pair in expected if pair[0] in reference_ranges()]
     if not known:
         return None
-    share = len([pair for pair in known if pair in strange]) / len(known)
-    if share <= MAX_IMPLAUSIBLE_SHARE:
+    count = sum(pair in strange for pair in known)
+    share = count / len(known)
+    if share <= MAX_IMPLAUSIBLE_SHARE or count < MIN_IMPLAUSIBLE:
         text = f"The labels look like a {region}."
         return Check("body_region", "pass", text, share, "1", MAX_IMPLAUSIBLE_SHARE)
     text = (

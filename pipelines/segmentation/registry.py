@@ -6,7 +6,7 @@ own models with a second file of the same form. Nothing here imports torch.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,7 +17,7 @@ from pipelines.errors import ModelError
 Format = Literal["nnunetv2", "label_map"]
 Normalization = Literal["nnunet", "dixon_joint"]
 
-_FORM_HINT = "docs/models.md shows an entry; tools/make_registry_entry.py writes one."
+_FORM_HINT = "docs/models.md shows an entry; tools/register_model.py fills in checksums."
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,11 @@ class Registry:
             if checksum == entry.archive_sha256 or checksum in entry.files.values():
                 return entry
         return None
+
+    def without_checksums(self, name: str) -> "Registry":
+        """Return a registry that does not check the files of one model, to register them anew."""
+        entry = replace(self.models[name], files={}, archive_sha256=None)
+        return Registry(self.default, {**self.models, name: entry})
 
 
 def read_registry(extra: Path | None = None) -> Registry:

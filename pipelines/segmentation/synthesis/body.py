@@ -19,9 +19,11 @@ LAYER_LIMITS_MM = (2.0, 60.0)
 # Standard deviation of the logarithm of the layer around one thigh: a medial pad of fat is often
 # several times as thick as the lateral layer.
 LAYER_RELIEF = (0.2, 0.65)
-# The layer relative to mid-thigh at the lowest and the highest complete section, and above.
-LAYER_LEVELS = (0.0, 1.0, 1.4)
-LAYER_BY_LEVEL = (0.7, 1.0, 1.5)
+# The layer relative to mid-thigh at the lowest complete section (drawn from this range: there is
+# often a pad of fat above the knee), at the highest one, and above.
+LAYER_LEVELS = (0.0, 0.5, 1.0, 1.4)
+LAYER_AT_KNEE = (0.5, 1.6)
+LAYER_ABOVE = (1.0, 1.0, 1.5)
 # Level above which the thighs merge into the pelvis.
 MERGE_LEVELS = (0.85, 1.35)
 # Radii of what may lie beside or between the thighs (hands, genitals), pixels.
@@ -36,6 +38,8 @@ class Wrapping:
     ----------
     layer : ndarray of shape (x, y)
         Subcutaneous layer at mid-thigh, mm, for the fascia nearest to each pixel.
+    layer_at_knee : float
+        Layer above the knee relative to mid-thigh.
     merge_level : float
         Level above which the body closes between the thighs.
     pelvis_margin : float
@@ -47,6 +51,7 @@ class Wrapping:
     """
 
     layer: Plane
+    layer_at_knee: float
     merge_level: float
     pelvis_margin: float
     skin_pixels: int
@@ -68,6 +73,7 @@ def draw_wrapping(
         appendage = ((x - place[0]) / radii[0]) ** 2 + ((y - place[1]) / radii[1]) ** 2 < 1
     return Wrapping(
         layer.astype(np.float32),
+        rng.uniform(*LAYER_AT_KNEE),
         rng.uniform(*MERGE_LEVELS),
         rng.uniform(3, 15),
         int(rng.integers(1, 3)),
@@ -99,7 +105,8 @@ def wrap(
     wrapping : Wrapping
         Drawn once per scan.
     """
-    body = depth > -wrapping.layer * np.interp(level, LAYER_LEVELS, LAYER_BY_LEVEL)
+    share = np.interp(level, LAYER_LEVELS, (wrapping.layer_at_knee, *LAYER_ABOVE))
+    body = depth > -wrapping.layer * share
     between = np.zeros_like(body)
     if level > wrapping.merge_level:
         filled = fill_rows(body)

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from pipelines.segmentation.normalization import normalize_dixon
 
-Contrast = Literal["dixon", "water", "fat", "in-phase", "opposed-phase", "t1-like"]
-SINGLE_CONTRASTS: tuple[Contrast, ...] = ("water", "fat", "in-phase", "opposed-phase", "t1-like")
+Contrast = Literal["dixon", "water", "fat", "in_phase", "opposed_phase", "t1"]
+SINGLE_CONTRASTS: tuple[Contrast, ...] = ("water", "fat", "in_phase", "opposed_phase", "t1")
 
 
 def make_contrast(
@@ -37,8 +37,8 @@ def make_contrast(
         return normalize_dixon(None, fat)[..., 0]
     image = {
         "water": water,
-        "in-phase": water + fat,
-        "opposed-phase": np.abs(water - fat),
-        "t1-like": water + fat_weight * fat,
+        "in_phase": water + fat,
+        "opposed_phase": np.abs(water - fat),
+        "t1": water + fat_weight * fat,
     }[contrast]
     return normalize_dixon(image, None)[..., 0]

@@ -51,7 +51,7 @@ EDEMA_GAIN = (0.1, 0.6)
 # Mean and spread of the logarithm of fat's signal relative to muscle's (T1 weighting).
 FAT_GAIN_LOG = (0.25, 0.35)
 # A replaced muscle keeps some water more than fat under the skin.
-MOST_REPLACED_SHARE = 0.96
+MOST_REPLACED_SHARE = 0.92
 # Largest loss of signal in the lines of collagen between muscles.
 MOST_FASCIA_LOSS = 0.5
 # Strongest grain of the muscles' signal.

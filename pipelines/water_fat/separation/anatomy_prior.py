@@ -4,10 +4,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.geometry import Affine
-from pipelines.water_fat.body import Mask, skin_depth
+from pipelines.water_fat.arrays import Mask
+from pipelines.water_fat.body import skin_depth
 from pipelines.water_fat.limbs import Limbs
-from pipelines.water_fat.separation.candidates import Candidates
 from pipelines.water_fat.separation.blocks import Blocks
+from pipelines.water_fat.separation.candidates import Candidates
 from pipelines.water_fat.swaps import SHELL_MM
 
 # Cost of water in a block that lies in the shell entirely: more than small phase errors can make

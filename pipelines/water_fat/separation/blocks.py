@@ -5,6 +5,7 @@ residual of a linear signal model, at any field, follows from these sums exactly
 lost by not visiting the voxels again, however strongly the field bends inside a block.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -94,8 +95,10 @@ class EchoProducts:
     cross: npt.NDArray[np.complex64]
 
 
-def make_blocks(tissue: npt.NDArray[np.bool_], affine: Affine) -> Blocks:
-    """Cut the tissue into blocks of about :data:`BLOCK_MM`, never larger than one thick slice.
+def make_blocks(
+    tissue: npt.NDArray[np.bool_], affine: Affine, block_mm: float = BLOCK_MM
+) -> Blocks:
+    """Cut the tissue into blocks of about the given edge length, at least one voxel each.
 
     Parameters
     ----------
@@ -103,9 +106,11 @@ def make_blocks(tissue: npt.NDArray[np.bool_], affine: Affine) -> Blocks:
         Voxels with signal.
     affine : ndarray of shape (4, 4)
         Affine of the image, mm.
+    block_mm : float
+        Edge length aimed at, mm.
     """
     spacing = voxel_sizes(affine)
-    nx, ny, nz = (max(1, round(BLOCK_MM / float(mm))) for mm in spacing)
+    nx, ny, nz = (max(1, round(block_mm / float(mm))) for mm in spacing)
     size = (nx, ny, nz)
     shape = tuple(-(-extent // step) for extent, step in zip(tissue.shape, size, strict=True))
     voxel = np.flatnonzero(tissue)
@@ -143,14 +148,16 @@ class Neighbours:
     distance_mm: npt.NDArray[np.float32]
 
 
-def neighbours(blocks: Blocks) -> Neighbours:
-    """List the pairs of occupied blocks that lie one of :data:`NEIGHBOUR_STEPS` apart."""
+def neighbours(
+    blocks: Blocks, steps: Sequence[tuple[int, int, int]] = NEIGHBOUR_STEPS
+) -> Neighbours:
+    """List the pairs of occupied blocks that lie one of the given steps apart."""
     number = np.full(int(np.prod(blocks.shape)), -1, np.intp)
     number[blocks.cell] = np.arange(blocks.cell.size)
     place = np.stack(np.unravel_index(blocks.cell, blocks.shape))
     extent = np.array(blocks.shape)[:, None]
     first, second, distance = [], [], []
-    for step in NEIGHBOUR_STEPS:
+    for step in steps:
         target = place + np.array(step)[:, None]
         inside = np.flatnonzero(((target >= 0) & (target < extent)).all(axis=0))
         other = number[np.ravel_multi_index(tuple(target[:, inside]), blocks.shape)]

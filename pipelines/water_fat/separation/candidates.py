@@ -59,14 +59,15 @@ class Candidates:
 
 def field_grid(model: EchoModel) -> npt.NDArray[np.float64]:
     """Return the fields (Hz) at which the residual is evaluated: one period, or the range."""
-    span = float(np.ptp(model.times_s))
+    span = float(model.times_s[-1] - model.times_s[0])
     period = model.period_hz
     if period is not None:
         steps = max(_FEWEST_STEPS, int(np.ceil(_STEPS_PER_DIP * span * period)))
-        return np.arange(steps) * (period / steps)
+        return np.arange(steps, dtype=np.float64) * (period / steps)
     reach = FIELD_RANGE_PPM * abs(model.main_shift_hz) / abs(_main_shift_ppm(model))
     steps = int(np.ceil(2 * reach * _STEPS_PER_DIP * span))
-    return np.linspace(-reach, reach, max(steps, _FEWEST_STEPS))
+    grid: npt.NDArray[np.float64] = np.linspace(-reach, reach, max(steps, _FEWEST_STEPS))
+    return grid
 
 
 def residual_curve(
@@ -109,7 +110,8 @@ def find_candidates(products: EchoProducts, model: EchoModel) -> Candidates:
         before[:, 0] = np.inf
         after[:, -1] = np.inf
     minima = np.where((curve <= before) & (curve < after), curve, np.inf)
-    index = np.argsort(minima, axis=1)[:, :CANDIDATES]
+    most = min(CANDIDATES, max(1, int(np.isfinite(minima).sum(axis=1).max())))
+    index = np.argsort(minima, axis=1)[:, :most]
     exists = np.isfinite(np.take_along_axis(minima, index, axis=1))
     left, centre, right = (np.take_along_axis(a, index, axis=1) for a in (before, curve, after))
     bend = np.where(exists, left - 2 * centre + right, np.inf)

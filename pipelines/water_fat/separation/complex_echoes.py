@@ -6,18 +6,23 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.errors import DataError
-from pipelines.water_fat.body import Mask
+from pipelines.water_fat.arrays import Mask
 from pipelines.water_fat.separation.blocks import Blocks, EchoProducts, echo_products, make_blocks
 from pipelines.water_fat.separation.echoes import is_in_opposed_triple
-from pipelines.water_fat.separation.field_map import pose, voxel_field
+from pipelines.water_fat.separation.field_map import pose
 from pipelines.water_fat.separation.glover import real_part_fit
 from pipelines.water_fat.separation.model import EchoModel
 from pipelines.water_fat.separation.options import SeparationOptions
 from pipelines.water_fat.separation.precession import Sign, compare_signs, conjugate
 from pipelines.water_fat.separation.readout import find_alternation, remove_alternation
 from pipelines.water_fat.separation.refinement import R2STAR_LIMITS, Refined, refine
-from pipelines.water_fat.separation.solution import Method, Solution
-from pipelines.water_fat.separation.swap_repair import Anatomy, RepairedField, choose_with_anatomy
+from pipelines.water_fat.separation.solution import Method, Precession, Solution
+from pipelines.water_fat.separation.swap_repair import (
+    Anatomy,
+    JudgedField,
+    Reading,
+    choose_with_anatomy,
+)
 from pipelines.water_fat.separation.to_real import to_real
 
 # Largest share of the signal's amplitude that the model may leave over before the data are
@@ -26,23 +31,7 @@ LARGEST_RESIDUAL = 0.3
 # A phase between water and fat (degrees) from which on it is mentioned.
 _MENTIONED_OFFSET = 15.0
 
-
-@dataclass(frozen=True)
-class _Voxels:
-    """Tissue voxels, sorted block by block."""
-
-    blocks: Blocks
-    signal: npt.NDArray[np.complex64]
-    products: EchoProducts
-
-    @classmethod
-    def of(cls, blocks: Blocks, signal: npt.NDArray[np.complex64]) -> "_Voxels":
-        return cls(blocks, signal, echo_products(blocks, signal))
-
-    def signed(self, sign: Sign) -> "_Voxels":
-        if sign == 1:
-            return self
-        return _Voxels(self.blocks, self.signal.conj(), conjugate(self.products))
+_SIGN_NAMES: dict[Sign, Precession] = {1: "as modelled", -1: "reversed"}
 
 
 def separate_complex(
@@ -50,6 +39,7 @@ def separate_complex(
     tissue: Mask,
     anatomy: Anatomy,
     model: EchoModel,
+    *,
     noise: float,
     options: SeparationOptions,
 ) -> Solution:
@@ -75,31 +65,24 @@ def separate_complex(
     DataError
         If the readout alternates and cannot be corrected, or if no field explains the phases.
     """
-    shape = (tissue.shape[0], tissue.shape[1], tissue.shape[2])
+    task = _Task(
+        (tissue.shape[0], tissue.shape[1], tissue.shape[2]),
+        anatomy,
+        model,
+        noise,
+        options,
+        is_in_opposed_triple(model.times_s, model.main_shift_hz),
+    )
     blocks = make_blocks(tissue, anatomy.affine)
     voxels = _Voxels.of(blocks, echoes.reshape(-1, model.echoes)[blocks.voxel].T.copy())
-    in_opposed = is_in_opposed_triple(model.times_s, model.main_shift_hz)
-    notes: list[str] = []
-    signs = _possible_signs(voxels, model, options, notes)
-    voxels = _with_monopolar_phase(voxels, signs[0], model, options, in_opposed, shape, notes)
-    sign, found, field = _best_field(voxels, signs, anatomy, model, noise, in_opposed, notes)
-    voxels = voxels.signed(sign)
-    refined = refine(voxels.signal, field, blocks.voxel, shape, model, noise)
-    residual = _residual_share(refined, voxels.signal, model, noise)
-    if in_opposed:
-        water, fat = real_part_fit(voxels.signal, refined, model)
-        method: Method = "three-point in/opposed phase"
-        notes.append("Three echoes in and opposed phase: three-point method, real parts.")
-    else:
-        water, fat, offset = to_real(refined.water, refined.fat)
-        method = "multi-echo complex fit"
-        notes.append(f"{model.echoes} complex echoes: multi-peak fit with common R2*.")
-        if abs(np.degrees(offset)) > _MENTIONED_OFFSET:
-            notes.append(
-                f"Fat is {np.degrees(offset):.0f} degrees out of phase with water at time zero "
-                "(echo times, field strength or radio-frequency pulse); this was taken out."
-            )
-    doubtful = (found.choice.doubtful | found.repaired)[_block_of_voxel(blocks)]
+    signs, sign_notes = _possible_signs(task, voxels)
+    voxels, readout_notes = _with_monopolar_phase(task, voxels, signs[0])
+    sign, found, field_notes = _choose_field(task, voxels, signs)
+    signal = voxels.signed(sign).signal
+    refined = refine(signal, found.field, blocks.voxel, task.shape, model, noise=noise)
+    residual = _residual_share(task, refined, signal)
+    water, fat, method, fit_notes = _real_water_and_fat(task, refined, signal)
+    doubtful = np.repeat(found.doubtful, blocks.count)
     doubtful |= (refined.r2star <= R2STAR_LIMITS[0]) | (refined.r2star >= R2STAR_LIMITS[1])
     return Solution(
         method=method,
@@ -109,103 +92,132 @@ def separate_complex(
         r2star=refined.r2star,
         field=refined.field,
         doubtful=doubtful,
-        precession="as modelled" if sign == 1 else "reversed",
+        precession=_SIGN_NAMES[sign],
         residual=residual,
-        notes=tuple(notes),
+        notes=(*sign_notes, *readout_notes, *field_notes, *fit_notes),
     )
 
 
-def _possible_signs(
-    voxels: _Voxels, model: EchoModel, options: SeparationOptions, notes: list[str]
-) -> tuple[Sign, ...]:
+@dataclass(frozen=True)
+class _Task:
+    """What does not change on the way."""
+
+    shape: tuple[int, int, int]
+    anatomy: Anatomy
+    model: EchoModel
+    noise: float
+    options: SeparationOptions
+    in_opposed: bool
+
+
+@dataclass(frozen=True)
+class _Voxels:
+    """Tissue voxels, sorted block by block."""
+
+    blocks: Blocks
+    signal: npt.NDArray[np.complex64]
+    products: EchoProducts
+
+    @classmethod
+    def of(cls, blocks: Blocks, signal: npt.NDArray[np.complex64]) -> "_Voxels":
+        return cls(blocks, signal, echo_products(blocks, signal))
+
+    def signed(self, sign: Sign) -> "_Voxels":
+        if sign == 1:
+            return self
+        return _Voxels(self.blocks, self.signal.conj(), conjugate(self.products))
+
+
+def _possible_signs(task: _Task, voxels: _Voxels) -> tuple[tuple[Sign, ...], list[str]]:
     """Return the signs of the phase that remain possible, the likelier one first."""
-    if options.precession != "auto":
-        return (1,) if options.precession == "as modelled" else (-1,)
-    if model.echoes < 4:
-        return (1, -1)
-    evidence = compare_signs(voxels.products, model)
+    if task.options.precession != "auto":
+        return ((1,) if task.options.precession == "as modelled" else (-1,)), []
+    if task.model.echoes < 4:
+        return (1, -1), []
+    evidence = compare_signs(voxels.products, task.model)
     best = evidence.best
     other: Sign = -1 if best == 1 else 1
     if not evidence.decisive:
-        return (best, other)
-    notes.append(
-        f"Phase sign {'as modelled' if best == 1 else 'reversed'}: the fit leaves "
-        f"{100 * evidence.residual[best]:.2g} % of the signal's energy, with the other sign "
-        f"{100 * evidence.residual[other]:.2g} %."
+        return (best, other), []
+    note = (
+        f"Phase sign {_SIGN_NAMES[best]}: the fit leaves {100 * evidence.residual[best]:.2g} % of "
+        f"the signal's energy, with the other sign {100 * evidence.residual[other]:.2g} %."
     )
-    return (best,)
+    return (best,), [note]
 
 
-def _with_monopolar_phase(
-    voxels: _Voxels,
-    sign: Sign,
-    model: EchoModel,
-    options: SeparationOptions,
-    in_opposed: bool,
-    shape: tuple[int, int, int],
-    notes: list[str],
-) -> _Voxels:
+def _with_monopolar_phase(task: _Task, voxels: _Voxels, sign: Sign) -> tuple[_Voxels, list[str]]:
     """Take out the phase of an alternating readout, if there is one."""
-    if options.readout == "monopolar" or in_opposed:
+    model, readout = task.model, task.options.readout
+    if readout == "monopolar" or task.in_opposed:
         # The three-point method does not use the phase of the middle echo against the others.
-        return voxels
+        return voxels, []
     if model.echoes < 4 or model.period_hz is None:
-        if options.readout == "bipolar":
+        if readout == "bipolar":
             raise DataError(
                 "A bipolar readout cannot be corrected with "
                 + ("three echoes." if model.echoes < 4 else "unevenly spaced echoes."),
                 "Give the magnitude alone, or the water and fat images of the scanner.",
             )
-        return voxels
-    alternation = find_alternation(voxels.signed(sign).products, voxels.blocks, model)
-    if options.readout == "auto" and not alternation.found:
-        return voxels
-    corrected = remove_alternation(
-        voxels.signed(sign).signal, alternation, voxels.blocks, shape
-    )
-    notes.append(
+        return voxels, []
+    signed = voxels.signed(sign)
+    alternation = find_alternation(signed.products, voxels.blocks, model)
+    if readout == "auto" and not alternation.found:
+        return voxels, []
+    corrected = remove_alternation(signed.signal, alternation, voxels.blocks, task.shape)
+    note = (
         f"Bipolar readout: every second echo is off by {np.degrees(alternation.phase_rms):.0f} "
         "degrees (root mean square); a phase ramp was taken out."
     )
-    return _Voxels.of(voxels.blocks, corrected).signed(sign)
+    return _Voxels.of(voxels.blocks, corrected).signed(sign), [note]
 
 
-def _best_field(
-    voxels: _Voxels,
-    signs: tuple[Sign, ...],
-    anatomy: Anatomy,
-    model: EchoModel,
-    noise: float,
-    in_opposed: bool,
-    notes: list[str],
-) -> tuple[Sign, RepairedField, npt.NDArray[np.float32]]:
-    """Choose the field with each possible sign of the phase and keep the cheaper solution."""
-    shape = (anatomy.body.shape[0], anatomy.body.shape[1], anatomy.body.shape[2])
-    solutions = {}
+def _choose_field(
+    task: _Task, voxels: _Voxels, signs: tuple[Sign, ...]
+) -> tuple[Sign, JudgedField, list[str]]:
+    """Choose the field, and with it the sign of the phase if it is still open."""
+    readings = []
     for sign in signs:
         signed = voxels.signed(sign)
         problem = pose(
-            voxels.blocks, signed.products, model, noise, trust_residual=not in_opposed
+            voxels.blocks,
+            signed.products,
+            task.model,
+            task.noise,
+            trust_residual=not task.in_opposed,
         )
-        found = choose_with_anatomy(
-            problem, signed.signal, anatomy, assume_shell=model.echoes == 3
-        )
-        solutions[sign] = (problem, found)
-    best = min(solutions, key=lambda sign: solutions[sign][1].choice.cost)
-    problem, found = solutions[best]
+        readings.append(Reading(problem, signed.signal))
+    found = choose_with_anatomy(readings, task.anatomy, assume_shell=task.model.echoes == 3)
+    sign = signs[found.reading]
+    notes = list(found.notes)
     if len(signs) > 1:
-        costs = sorted(solution.choice.cost for _, solution in solutions.values())
+        low, high = sorted(found.costs)
         notes.append(
-            f"Phase sign {'as modelled' if best == 1 else 'reversed'}: it makes the field smoother "
-            f"between water and fat (cost {costs[0]:.0f} against {costs[1]:.0f})."
+            f"Phase sign {_SIGN_NAMES[sign]}: it makes the field smoother between water and fat "
+            f"(cost {low:.0f} against {high:.0f})."
         )
-    notes.extend(found.notes)
-    return best, found, voxel_field(problem, found.choice, shape)
+    return sign, found, notes
 
 
-def _residual_share(
-    refined: Refined, signal: npt.NDArray[np.complex64], model: EchoModel, noise: float
-) -> float:
+def _real_water_and_fat(
+    task: _Task, refined: Refined, signal: npt.NDArray[np.complex64]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], Method, list[str]]:
+    """Return water and fat as real values, how they were made, and what to say about it."""
+    if task.in_opposed:
+        water, fat = real_part_fit(signal, refined, task.model)
+        note = "Three echoes in and opposed phase: three-point method, real parts."
+        return water, fat, "three-point in/opposed phase", [note]
+    water, fat, offset = to_real(refined.water, refined.fat)
+    notes = [f"{task.model.echoes} complex echoes: multi-peak fit with common R2*."]
+    if abs(np.degrees(offset)) > _MENTIONED_OFFSET:
+        notes.append(
+            f"Fat is {np.degrees(offset):.0f} degrees out of phase with water at time zero "
+            "(echo times, field strength or radio-frequency pulse); this was taken out."
+        )
+    return water, fat, "multi-echo complex fit", notes
+
+
+def _residual_share(task: _Task, refined: Refined, signal: npt.NDArray[np.complex64]) -> float:
     """Return the amplitude the model leaves over beyond noise, as a share of the signal's.
 
     Raises
@@ -214,8 +226,8 @@ def _residual_share(
         If it is so large that the echoes cannot be what the sidecar says.
     """
     energy = float((np.abs(signal) ** 2).sum(dtype=np.float64))
-    # Water, fat and the shared field take about two complex numbers and a bit of each voxel.
-    expected = 2 * noise**2 * (model.echoes - 2) * refined.residual.size
+    # Water and fat take two complex numbers of each voxel; field and decay are shared.
+    expected = 2 * task.noise**2 * (task.model.echoes - 2) * refined.residual.size
     left = max(float(refined.residual.sum(dtype=np.float64)) - expected, 0.0)
     share = float(np.sqrt(left / energy))
     if share > LARGEST_RESIDUAL:
@@ -226,7 +238,3 @@ def _residual_share(
             "belongs to the magnitude.",
         )
     return share
-
-
-def _block_of_voxel(blocks: Blocks) -> npt.NDArray[np.intp]:
-    return np.repeat(np.arange(blocks.count.size), blocks.count)

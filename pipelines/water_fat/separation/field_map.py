@@ -161,7 +161,7 @@ def voxel_field(
     """
     blocks, model = problem.blocks, problem.model
     curvature = problem.candidates.curvature[np.arange(choice.label.size), choice.label]
-    weight = curvature / max(float(np.median(curvature)), np.finfo(np.float32).tiny)
+    weight = curvature / np.maximum(np.median(curvature), np.finfo(np.float32).tiny)
     weight = np.clip(weight, 1e-3, 10.0)
     # Without a period, one that no plausible field exceeds serves for the average of phasors.
     period = model.period_hz or 40 * abs(model.main_shift_hz)
@@ -179,9 +179,7 @@ def voxel_field(
     return field
 
 
-def _evidence(
-    candidates: Candidates, products: EchoProducts, blocks: Blocks, noise: float
-) -> Real:
+def _evidence(candidates: Candidates, products: EchoProducts, blocks: Blocks, noise: float) -> Real:
     """Return the cost of each candidate: minus the logarithm of its likelihood, saturated."""
     energy = products.power.mean(axis=0) / blocks.count
     variance = (2 * noise**2 + MODEL_ERROR**2 * energy)[:, None]

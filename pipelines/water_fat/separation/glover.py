@@ -56,6 +56,6 @@ def real_part_fit(
         right_w += decay * real
         right_f += gain * real
     determinant = ww * ff - wf * wf
-    water: Real = (ff * right_w - wf * right_f) / determinant
-    fat_part: Real = (ww * right_f - wf * right_w) / determinant
-    return water, fat_part
+    water = (ff * right_w - wf * right_f) / determinant
+    fat_part = (ww * right_f - wf * right_w) / determinant
+    return water.astype(np.float32), fat_part.astype(np.float32)

@@ -75,15 +75,16 @@ class EchoModel:
 
     def basis(self, r2star: float) -> Complex:
         """Return the signals of one unit of water and of fat, shape (echoes, 2)."""
-        columns = np.stack([np.ones_like(self.fat), self.fat], axis=1)
-        decayed: Complex = columns * np.exp(-r2star * self.times_s)[:, None]
-        return decayed
+        decay = np.exp(-r2star * self.times_s)
+        columns = np.empty((self.echoes, 2), np.complex128)
+        columns[:, 0] = decay
+        columns[:, 1] = decay * self.fat
+        return columns
 
     def projector(self, r2star: float) -> Complex:
         """Return the projection onto what water and fat cannot explain, (echoes, echoes)."""
         basis = self.basis(r2star)
-        rest: Complex = np.eye(self.echoes) - basis @ np.linalg.pinv(basis)
-        return rest
+        return np.eye(self.echoes) - basis @ np.linalg.pinv(basis)
 
 
 def wrap(field: npt.NDArray[np.float32], period_hz: float | None) -> npt.NDArray[np.float32]:
@@ -91,5 +92,4 @@ def wrap(field: npt.NDArray[np.float32], period_hz: float | None) -> npt.NDArray
     if period_hz is None:
         return field
     period = np.float32(period_hz)
-    wrapped: npt.NDArray[np.float32] = field - period * np.round(field / period)
-    return wrapped
+    return (field - period * np.round(field / period)).astype(np.float32)

@@ -49,8 +49,11 @@ class Neighbourhood:
     """
 
     def __init__(self, voxel: npt.NDArray[np.intp], shape: tuple[int, int, int]) -> None:
-        self._voxel = voxel
-        self._image = np.zeros(shape, np.float32)
+        place = np.stack(np.unravel_index(voxel, shape))
+        low = place.min(axis=1)
+        box = place.max(axis=1) - low + 1
+        self._image = np.zeros(tuple(box), np.float32)
+        self._voxel = np.ravel_multi_index(tuple(place - low[:, None]), tuple(box))
 
     def window_sum(self, values: Real, size: int) -> Real:
         """Sum over windows of `size` x `size` voxels; voxels without tissue count as zero."""
@@ -60,9 +63,14 @@ class Neighbourhood:
         return total
 
     def average(
-        self, weighted: Real, weight: Real, fatty: Real, noise: float, spread: Spread
+        self,
+        weighted: Real,
+        weight: Real,
+        noise: float,
+        spread: Spread,
+        fatty: Real | None = None,
     ) -> Real:
-        """Average a quantity over the neighbours of the same class.
+        """Average a quantity over the neighbours.
 
         Parameters
         ----------
@@ -70,22 +78,22 @@ class Neighbourhood:
             Value times weight.
         weight : ndarray of shape (voxels,)
             Information of each voxel: `noise` squared over the variance of its value.
-        fatty : ndarray of shape (voxels,)
-            Membership of the fat-like class, from :func:`fat_class`.
         noise : float
             SD of the noise in the signal.
         spread : Spread
             Typical value and how far windows deviate.
+        fatty : ndarray of shape (voxels,), optional
+            Membership of the fat-like class, from :func:`fat_class`; without it there is one class.
         """
-        lean = 1 - fatty
-        parts = (weighted * lean, weight * lean, weighted * fatty, weight * fatty)
+        classes = [np.ones_like(weight)] if fatty is None else [1 - fatty, fatty]
         pull = np.float32(noise**2 / spread.deviation**2)
         mean = np.full_like(weight, spread.typical)
         for size in reversed(WINDOWS):
-            top_lean, low_lean, top_fatty, low_fatty = (self.window_sum(p, size) for p in parts)
-            top = lean * top_lean + fatty * top_fatty
-            low = lean * low_lean + fatty * low_fatty
-            mean = (top + pull * mean) / (low + pull)
+            top, low = pull * mean, np.full_like(weight, pull)
+            for member in classes:
+                top += member * self.window_sum(member * weighted, size)
+                low += member * self.window_sum(member * weight, size)
+            mean = top / low
         return mean
 
 

@@ -137,9 +137,7 @@ def remove_alternation(
             "Use a monopolar readout, or the water and fat images of the scanner.",
         )
     x, y, _ = np.unravel_index(blocks.voxel, image_shape)
-    phase = alternation.at(
-        (x + 0.5) / blocks.size[0] - 0.5, (y + 0.5) / blocks.size[1] - 0.5
-    )
+    phase = alternation.at((x + 0.5) / blocks.size[0] - 0.5, (y + 0.5) / blocks.size[1] - 0.5)
     corrected = signal.copy()
     corrected[1::2] *= np.exp(np.complex64(-1j) * phase)
     return corrected
@@ -149,7 +147,9 @@ def _turned(products: EchoProducts, phase: npt.NDArray[np.floating]) -> EchoProd
     """Return the products with `phase` (per block) taken from every second echo."""
     turn = np.exp(1j * phase).astype(np.complex64)
     factor = {0: np.ones_like(turn), 1: turn, -1: turn.conj()}
-    cross = [c * factor[n % 2 - m % 2] for (n, m), c in zip(products.pairs, products.cross, strict=True)]
+    cross = [
+        c * factor[n % 2 - m % 2] for (n, m), c in zip(products.pairs, products.cross, strict=True)
+    ]
     return EchoProducts(products.pairs, products.power, np.stack(cross))
 
 

@@ -58,6 +58,7 @@ def refine(
     voxel: npt.NDArray[np.intp],
     image_shape: tuple[int, int, int],
     model: EchoModel,
+    *,
     noise: float,
 ) -> Refined:
     """Refine the field, fit R2*, and solve for water and fat.
@@ -86,9 +87,9 @@ def refine(
         # The Gauss-Newton step is dR - i d(turn) = -slope / bend.
         decay_target = bend * r2star - slope.real
         turn_target = bend * turn + slope.imag
-        r2star = neighbours.average(decay_target, bend, fatty, noise, R2STAR_SPREAD)
+        r2star = neighbours.average(decay_target, bend, noise, R2STAR_SPREAD, fatty)
         r2star = np.clip(r2star, *R2STAR_LIMITS)
-        turn = neighbours.average(turn_target, bend, fatty, noise, FIELD_SPREAD)
+        turn = neighbours.average(turn_target, bend, noise, FIELD_SPREAD, fatty)
     return solve(signal, field + turn / np.float32(2 * np.pi), r2star, model)
 
 

@@ -157,15 +157,15 @@ class _State:
 
     def _choose(self, low: Indices, high: Indices, certainty: Costs) -> tuple[Indices, Indices]:
         """Return for each region its most certain neighbour (-1: none) and their boundary."""
-        own = np.concatenate([low, high])
-        other = np.concatenate([high, low])
-        gap = np.concatenate([certainty, certainty])
-        order = np.lexsort((other, -gap, own))
-        first = order[np.flatnonzero(np.diff(own[order], prepend=-1) != 0)]
+        most = np.full(self.blocks, -np.inf, np.float32)
+        np.maximum.at(most, low, certainty)
+        np.maximum.at(most, high, certainty)
         partner = np.full(self.blocks, -1)
         edge = np.full(self.blocks, -1)
-        partner[own[first]] = other[first]
-        edge[own[first]] = first % low.size
+        for own, other in ((low, high), (high, low)):
+            best = np.flatnonzero(certainty == most[own])
+            partner[own[best]] = other[best]
+            edge[own[best]] = best
         return partner, edge
 
     def _join(self, child: Indices, root: Indices, follow: Indices) -> None:
@@ -189,9 +189,7 @@ class _State:
         self.weight = self.weight[keep]
 
 
-def correct_single_blocks(
-    label: Indices, field: Costs, cost: Costs, pairs: PairCosts
-) -> Indices:
+def correct_single_blocks(label: Indices, field: Costs, cost: Costs, pairs: PairCosts) -> Indices:
     """Let single blocks change their candidate where that lowers the sum of costs.
 
     Iterated conditional modes (Besag, J R Stat Soc B 1986;48:259); in each sweep a random half of

@@ -11,7 +11,8 @@ import pandas as pd
 from pipelines.errors import DataError
 from pipelines.geometry import Affine
 from pipelines.quality import Check
-from pipelines.water_fat.body import Image, Mask, body_mask
+from pipelines.water_fat.arrays import Image, Mask
+from pipelines.water_fat.body import body_mask
 from pipelines.water_fat.limbs import Limbs, label_limbs
 from pipelines.water_fat.noise import background_belt, rayleigh_sigma
 from pipelines.water_fat.separation.checks import separation_checks
@@ -101,6 +102,7 @@ def separate(
     echo_times: Sequence[float],
     affine: Affine,
     field_strength_t: float,
+    *,
     options: SeparationOptions | None = None,
 ) -> SeparationResult:
     """Separate water and fat of a multi-echo gradient echo scan.
@@ -150,14 +152,14 @@ def separate(
         radians, units = to_radians(phase, options.phase_units)
         notes.append(f"Phase was stored in {units}.")
         echoes = magnitude * np.exp(np.complex64(1j) * radians[..., train.order])
-        solution = separate_complex(echoes, tissue, anatomy, model, noise, options)
+        solution = separate_complex(echoes, tissue, anatomy, model, noise=noise, options=options)
     else:
         if phase is not None:
             notes.append("Two echoes: the phase was not used.")
         solution = _without_phase(magnitude, tissue, anatomy, model, noise)
     notes.extend(solution.notes)
     notes.append(f"Fat spectrum {model.spectrum.name}: {model.spectrum.source}.")
-    return _result(solution, anatomy, model, noise, options, units, notes)
+    return _result(solution, anatomy, model, noise=noise, options=options, units=units, notes=notes)
 
 
 def _checked(
@@ -233,18 +235,18 @@ def _without_phase(
     model: EchoModel,
     noise: float,
 ) -> Solution:
+    if model.echoes > 2:
+        return separate_magnitude(magnitude, tissue, anatomy, model, noise)
     voxel = np.flatnonzero(tissue)
     values = magnitude.reshape(-1, model.echoes)[voxel].T.copy()
-    if model.echoes == 2:
-        return separate_two_points(values, voxel, anatomy.shell.ravel()[voxel], model)
-    shape = (tissue.shape[0], tissue.shape[1], tissue.shape[2])
-    return separate_magnitude(values, voxel, shape, model, noise)
+    return separate_two_points(values, voxel, anatomy.shell.ravel()[voxel], model)
 
 
 def _result(
     solution: Solution,
     anatomy: Anatomy,
     model: EchoModel,
+    *,
     noise: float,
     options: SeparationOptions,
     units: str | None,

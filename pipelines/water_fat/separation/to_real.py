@@ -1,8 +1,8 @@
 """From complex water and fat to real values that noise leaves unbiased.
 
 The magnitude of a noisy fat signal is never zero, so a fat fraction of magnitudes reads several
-percent in muscle without fat. Water and fat of a voxel share one phase; their parts along it scatter
-around the true values, above and below, and their mean is right (Bydder et al., Magn Reson
+percent in muscle without fat. Water and fat of a voxel share one phase; their parts along it
+scatter around the true values, above and below, and their mean is right (Bydder et al., Magn Reson
 Imaging 2011;29:216; Liu et al., Magn Reson Med 2007;58:354).
 """
 

@@ -1,9 +1,10 @@
-"""A small trained model, once per test session."""
+"""Shared by the tests of segmentation: a small trained model, and simple anatomy."""
 
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.pipelines.segmentation.tiny_models import train, write_model

@@ -23,7 +23,7 @@ def thighs():
 def wrapping(layer=8.0, merge_level=2.0, appendage=False):
     hand = np.zeros(SHAPE, bool)
     hand[75:85, 65:75] = appendage
-    return Wrapping(np.full(SHAPE, layer, np.float32), merge_level, 4.0, 1, hand)
+    return Wrapping(np.full(SHAPE, layer, np.float32), 0.7, merge_level, 4.0, 1, hand)
 
 
 def wrapped(thighs, level, how):

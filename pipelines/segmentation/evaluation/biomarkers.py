@@ -1,0 +1,60 @@
+"""The quantities that are read from a map inside the outline of a muscle."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Map = npt.NDArray[np.floating]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Biomarker:
+    """A quantity whose error is reported.
+
+    Attributes
+    ----------
+    key : str
+        Start of its column names (``ff_reference``, ``ff_evaluated``, ``ff_error``).
+    title : str
+        Name for figures.
+    unit : str
+        Unit of its map and columns.
+    """
+
+    key: str
+    title: str
+    unit: str
+
+
+# By the name that people use for the map.
+BIOMARKERS: Mapping[str, Biomarker] = {
+    "FF": Biomarker("ff", "fat fraction", "%"),
+    "T2": Biomarker("t2", "T2", "ms"),
+    "MTR": Biomarker("mtr", "magnetization transfer ratio", "%"),
+}
+
+
+def mean_inside(values: Map, mask: Mask) -> float:
+    """Return the mean of a map over a mask, as Hostin et al. 2023 (section Evaluation) do.
+
+    The mask is not eroded: its outline is what is being judged.
+
+    Parameters
+    ----------
+    values : ndarray of float
+        Map; voxels that are not finite have no value and are left out.
+    mask : ndarray of bool, same shape
+        Outline.
+
+    Returns
+    -------
+    float
+        In the unit of the map; NaN if no voxel of the mask has a value.
+    """
+    inside = values[mask]
+    inside = inside[np.isfinite(inside)]
+    return float(inside.mean(dtype=np.float64)) if inside.size else math.nan

@@ -1,0 +1,132 @@
+"""Water with some fat, or fat with some water? The choice that magnitudes leave open.
+
+With four and more echoes the residual of the two fits decides, block by block. What it leaves open
+(everything, with three echoes) is decided by anatomy: the layer under the skin is fat, and fat
+reaches as far as the image goes on in the same way. Between neighbouring blocks the answer may
+change where opposed echoes cancel, which they do wherever water passes into fat, or where the
+fitted fraction jumps; elsewhere a change costs. Tissue without any sign is taken for lean, so that
+muscle is not called fat; voxels for which the other answer is plausible are marked doubtful.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.water_fat.arrays import Mask
+from pipelines.water_fat.separation.blocks import Blocks, Neighbours, make_blocks, neighbours
+from pipelines.water_fat.separation.region_merging import (
+    PairCosts,
+    alternative_costs,
+    correct_single_blocks,
+    merge_regions,
+)
+from pipelines.water_fat.separation.swap_repair import Anatomy
+
+Real = npt.NDArray[np.float32]
+
+# Small blocks, because the cancellation of opposed echoes is a thin line.
+BLOCK_MM = 2.4
+STEPS = ((1, 0, 0), (0, 1, 0), (1, 1, 0), (1, -1, 0), (0, 0, 1))
+# Slices farther apart than this say little about each other.
+NEAR_MM = 7.0
+# Cost of a change between blocks that are alike, of water in the shell, and of fat elsewhere.
+CHANGE_COST = 2.0
+SHELL_COST = 1.0
+DEEP_FAT_COST = 0.06
+# Difference of the fitted fraction (0-1) between blocks that are still alike.
+LIKENESS = 0.03
+# Share of the signal that a real scan deviates from the model, and the cost at which the evidence
+# of one block saturates.
+MODEL_ERROR = 0.03
+LARGEST_EVIDENCE = 30.0
+# A choice is doubtful if another one costs at most this much more, ...
+DOUBTFUL_COST = 1.0
+# ... or, without evidence, if lean tissue could be fat of the usual purity (0-1).
+PLAUSIBLE_FAT = (0.7, 0.95)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two fits: fat fraction (0-1) and misfit (energy) per voxel."""
+
+    fraction: Real
+    misfit: Real
+
+
+def choose_side(
+    lean: Side,
+    fatty: Side,
+    energy: Real,
+    voxel: npt.NDArray[np.intp],
+    anatomy: Anatomy,
+    *,
+    noise: float,
+    trust_misfit: bool,
+) -> tuple[Mask, Mask]:
+    """Choose between the water-dominant and the fat-dominant fit.
+
+    Parameters
+    ----------
+    lean, fatty : Side
+        The two fits of the tissue voxels.
+    energy : ndarray of shape (voxels,)
+        Mean square of the signal.
+    voxel : ndarray of shape (voxels,)
+        Flat index of each voxel in the image.
+    anatomy : Anatomy
+        Body and shell.
+    noise : float
+        SD of the real channel.
+    trust_misfit : bool
+        Whether the misfits mean anything (more echoes than unknowns).
+
+    Returns
+    -------
+    is_fat, doubtful : ndarray of bool, shape (voxels,)
+    """
+    tissue = np.zeros(anatomy.body.shape, np.bool_)
+    tissue.ravel()[voxel] = True
+    blocks = make_blocks(tissue, anatomy.affine, BLOCK_MM)
+    # Where each voxel of the blocks' order stands in the order of `voxel`.
+    order = np.searchsorted(voxel, blocks.voxel)
+    apart = np.clip(fatty.fraction - lean.fraction, 0, 1)[order]
+    shell = blocks.sum(anatomy.shell.ravel()[blocks.voxel].astype(np.float32)) / blocks.count
+    cost = np.stack([SHELL_COST * shell, DEEP_FAT_COST * (1 - shell)], axis=1)
+    cost *= (blocks.sum(apart) / blocks.count)[:, None]
+    if trust_misfit:
+        variance = 2 * noise**2 + MODEL_ERROR**2 * energy[order]
+        advantage = blocks.sum((lean.misfit - fatty.misfit)[order] / variance)
+        for side, signed in enumerate((advantage, -advantage)):
+            excess = np.maximum(signed, 0)
+            cost[:, side] += LARGEST_EVIDENCE * (1 - np.exp(-excess / LARGEST_EVIDENCE))
+    pairs = neighbours(blocks, STEPS)
+    fraction = (blocks.sum(lean.fraction[order]) / blocks.count).astype(np.float32)
+    weight = _likeness(pairs, blocks, apart, fraction)
+    # The candidates are 0 (lean) and 1 (fat), so that their difference is a change.
+    sides = np.tile(np.array([0.0, 1.0], np.float32), (cost.shape[0], 1))
+    changes = PairCosts(pairs, weight, np.abs)
+    cost32 = cost.astype(np.float32)
+    label = merge_regions(sides, cost32, changes).best()
+    label = correct_single_blocks(label, sides, cost32, changes)
+    rival = alternative_costs(label, sides, cost32, changes).max(axis=1)
+    number = np.empty(voxel.size, np.intp)
+    number[order] = np.repeat(np.arange(label.size), blocks.count)
+    is_fat: Mask = (label == 1)[number]
+    doubtful: Mask = (rival <= DOUBTFUL_COST)[number]
+    if not trust_misfit:
+        low, high = PLAUSIBLE_FAT
+        doubtful |= ~is_fat & (fatty.fraction >= low) & (fatty.fraction <= high)
+        doubtful |= is_fat & ~anatomy.shell.ravel()[voxel]
+    return is_fat, doubtful
+
+
+def _likeness(pairs: Neighbours, blocks: Blocks, apart: Real, fraction: Real) -> Real:
+    """Return the cost of a change between two blocks: low where something changes anyway."""
+    least = np.minimum.reduceat(apart, blocks.start)
+    no_cancellation = np.minimum(least[pairs.first], least[pairs.second]) ** 2
+    jump = (fraction[pairs.first] - fraction[pairs.second]) / LIKENESS
+    near = np.minimum(BLOCK_MM / pairs.distance_mm, 1.0)
+    near = np.where(pairs.distance_mm > NEAR_MM, 0.3 * near, near)
+    weight: Real = (CHANGE_COST * no_cancellation * np.exp(-(jump**2)) * near).astype(np.float32)
+    return weight

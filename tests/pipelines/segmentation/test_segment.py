@@ -1,0 +1,105 @@
+"""One scan from images to labels with sides, confidence, checks and provenance."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pipelines.anatomy.vocabulary import muscles
+from pipelines.errors import ModelError
+from pipelines.segmentation.confidence import Calibration, write_calibration
+from pipelines.segmentation.model_files import open_model
+from pipelines.segmentation.predict import load_segmenter
+from pipelines.segmentation.registry import read_registry
+from pipelines.segmentation.segment import segment
+from tests.pipelines.segmentation.tiny_models import SPACING, disc_scan, plans, write_model
+
+
+def load(folder, tmp_path):
+    files = open_model(str(folder), read_registry(), cache_dir=tmp_path, trust_model=True)
+    return load_segmenter(files, device="cpu", backend="torch", threads=1)
+
+
+def pair_of_limbs():
+    """Two limbs with the discs of both muscles, mirrored."""
+    channels, affine, labels = disc_scan((64, 48, 4), (SPACING, SPACING, 6.0), seed=7)
+    both = np.concatenate([channels, channels[:, ::-1]], axis=1)
+    return both, affine, np.concatenate([labels, labels[::-1]])
+
+
+@pytest.fixture(scope="module")
+def result(trained_folder, tmp_path_factory):
+    channels, affine, _ = pair_of_limbs()
+    segmenter = load(trained_folder, tmp_path_factory.mktemp("cache"))
+    return segment({"water": channels[0], "fat": channels[1]}, affine, segmenter)
+
+
+def test_labels_have_sides(result):
+    _, _, truth = pair_of_limbs()
+    for value, name in ((1, "rectus_femoris"), (2, "gracilis")):
+        for side, half in (("left", slice(0, 64)), ("right", slice(64, None))):
+            expected = np.zeros(truth.shape, bool)
+            expected[half] = truth[half] == value
+            found = result.labels == muscles()[name].value(side)
+            assert 2 * (found & expected).sum() / (found.sum() + expected.sum()) > 0.9
+
+
+def test_confidence_has_a_row_per_muscle_and_side(result):
+    assert len(result.confidence) == 4
+    assert (result.confidence["soft_dice"] > 0.6).all()
+    assert result.confidence["expected_dice"].isna().all()
+
+
+def test_checks_cover_sides_and_plausibility(result):
+    names = [check.name for check in result.checks]
+    assert names[0] == "sides"
+    assert {"absent_muscles", "muscle_position", "muscle_symmetry", "body_region"} <= set(names)
+
+
+def test_provenance_can_be_written(result):
+    said = json.loads(json.dumps(result.provenance))
+    assert said["Channels"] == ["water", "fat"]
+    assert said["LogitInterpolation"] == "linear"
+    assert said["StrayVolumeRemoved"] >= 0
+
+
+def test_calibration_of_the_model_is_used(model_folder, tmp_path):
+    write_calibration(Calibration((0.0, 1.0), (0.7, 0.7), "made up"), model_folder)
+    channels, affine, _ = pair_of_limbs()
+    images = {"water": channels[0], "fat": channels[1]}
+    found = segment(images, affine, load(model_folder, tmp_path))
+    np.testing.assert_allclose(found.confidence["expected_dice"], 0.7)
+
+
+def test_unfit_images_are_refused(trained_folder, tmp_path):
+    channels, affine, _ = pair_of_limbs()
+    with pytest.raises(ModelError, match=r"needs 2 channels \(water, fat\); the scan has water"):
+        segment({"water": channels[0]}, affine, load(trained_folder, tmp_path))
+
+
+def test_unknown_orientation_is_reported(checkpoint, tmp_path):
+    content = {**plans(), "image_reader_writer": "SimpleITKIO"}
+    folder = write_model(tmp_path, checkpoint, **{"plans.json": content})
+    channels, affine, _ = pair_of_limbs()
+    images = {"water": channels[0], "fat": channels[1]}
+    first = segment(images, affine, load(folder, tmp_path)).checks[0]
+    assert (first.name, first.level) == ("model_orientation", "warn")
+    assert "RAS is assumed" in first.text
+
+
+def test_replaced_and_missing_channels_are_reported(trained_folder, tmp_path):
+    from dataclasses import replace
+
+    segmenter = load(trained_folder, tmp_path)
+    files = replace(
+        segmenter.files,
+        channels=(("water", "in_phase"), ("fat",)),
+        missing_channels=True,
+        normalization="dixon_joint",
+    )
+    channels, affine, _ = pair_of_limbs()
+    found = segment({"in_phase": channels.sum(axis=0)}, affine, replace(segmenter, files=files))
+    texts = [check.text for check in found.checks if check.name == "model_channels"]
+    assert "was given the in_phase image in place of water" in texts[0]
+    assert "did without the fat image" in texts[1]
+    assert found.provenance["Channels"] == ["in_phase", "missing"]
