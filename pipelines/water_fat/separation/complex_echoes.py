@@ -7,22 +7,24 @@ import numpy.typing as npt
 
 from pipelines.errors import DataError
 from pipelines.water_fat.arrays import Mask
+from pipelines.water_fat.separation.anatomy import Anatomy
 from pipelines.water_fat.separation.blocks import Blocks, EchoProducts, echo_products, make_blocks
 from pipelines.water_fat.separation.echoes import is_in_opposed_triple
 from pipelines.water_fat.separation.field_map import pose
 from pipelines.water_fat.separation.glover import real_part_fit
 from pipelines.water_fat.separation.model import EchoModel
 from pipelines.water_fat.separation.options import SeparationOptions
-from pipelines.water_fat.separation.precession import Sign, compare_signs, conjugate
-from pipelines.water_fat.separation.readout import find_alternation, remove_alternation
+from pipelines.water_fat.separation.precession import (
+    DECISIVE_SHARE,
+    SIGNS,
+    Sign,
+    conjugate,
+    residual_share,
+)
+from pipelines.water_fat.separation.readout import Alternation, find_alternation, remove_alternation
 from pipelines.water_fat.separation.refinement import R2STAR_LIMITS, Refined, refine
 from pipelines.water_fat.separation.solution import Method, Precession, Solution
-from pipelines.water_fat.separation.swap_repair import (
-    Anatomy,
-    JudgedField,
-    Reading,
-    choose_with_anatomy,
-)
+from pipelines.water_fat.separation.swap_repair import JudgedField, Reading, choose_with_anatomy
 from pipelines.water_fat.separation.to_real import to_real
 
 # Largest share of the signal's amplitude that the model may leave over before the data are
@@ -75,8 +77,7 @@ def separate_complex(
     )
     blocks = make_blocks(tissue, anatomy.affine)
     voxels = _Voxels.of(blocks, echoes.reshape(-1, model.echoes)[blocks.voxel].T.copy())
-    signs, sign_notes = _possible_signs(task, voxels)
-    voxels, readout_notes = _with_monopolar_phase(task, voxels, signs[0])
+    signs, voxels, phase_notes = _phase_conventions(task, voxels)
     sign, found, field_notes = _choose_field(task, voxels, signs)
     signal = voxels.signed(sign).signal
     refined = refine(signal, found.field, blocks.voxel, task.shape, model, noise=noise)
@@ -94,7 +95,7 @@ def separate_complex(
         doubtful=doubtful,
         precession=_SIGN_NAMES[sign],
         residual=residual,
-        notes=(*sign_notes, *readout_notes, *field_notes, *fit_notes),
+        notes=(*phase_notes, *field_notes, *fit_notes),
     )
 
 
@@ -128,48 +129,66 @@ class _Voxels:
         return _Voxels(self.blocks, self.signal.conj(), conjugate(self.products))
 
 
-def _possible_signs(task: _Task, voxels: _Voxels) -> tuple[tuple[Sign, ...], list[str]]:
-    """Return the signs of the phase that remain possible, the likelier one first."""
-    if task.options.precession != "auto":
-        return ((1,) if task.options.precession == "as modelled" else (-1,)), []
-    if task.model.echoes < 4:
-        return (1, -1), []
-    evidence = compare_signs(voxels.products, task.model)
-    best = evidence.best
-    other: Sign = -1 if best == 1 else 1
-    if not evidence.decisive:
-        return (best, other), []
-    note = (
-        f"Phase sign {_SIGN_NAMES[best]}: the fit leaves {100 * evidence.residual[best]:.2g} % of "
-        f"the signal's energy, with the other sign {100 * evidence.residual[other]:.2g} %."
-    )
-    return (best,), [note]
+def _phase_conventions(task: _Task, voxels: _Voxels) -> tuple[tuple[Sign, ...], _Voxels, list[str]]:
+    """Find out the sign of the phase and whether the readout alternates.
 
-
-def _with_monopolar_phase(task: _Task, voxels: _Voxels, sign: Sign) -> tuple[_Voxels, list[str]]:
-    """Take out the phase of an alternating readout, if there is one."""
-    model, readout = task.model, task.options.readout
-    if readout == "monopolar" or task.in_opposed:
+    Returns
+    -------
+    signs : tuple
+        Signs that remain possible.
+    voxels : _Voxels
+        The voxels, without the phase of an alternating readout.
+    notes : list of str
+    """
+    wanted = task.options.precession
+    signs = SIGNS if wanted == "auto" else tuple(s for s in SIGNS if _SIGN_NAMES[s] == wanted)
+    if task.in_opposed:
         # The three-point method does not use the phase of the middle echo against the others.
-        return voxels, []
-    if model.echoes < 4 or model.period_hz is None:
-        if readout == "bipolar":
+        return signs, voxels, []
+    if task.model.echoes < 4 or task.model.period_hz is None:
+        if task.options.readout == "bipolar":
             raise DataError(
                 "A bipolar readout cannot be corrected with "
-                + ("three echoes." if model.echoes < 4 else "unevenly spaced echoes."),
+                + ("three echoes." if task.model.echoes < 4 else "unevenly spaced echoes."),
                 "Give the magnitude alone, or the water and fat images of the scanner.",
             )
-        return voxels, []
-    signed = voxels.signed(sign)
-    alternation = find_alternation(signed.products, voxels.blocks, model)
-    if readout == "auto" and not alternation.found:
-        return voxels, []
-    corrected = remove_alternation(signed.signal, alternation, voxels.blocks, task.shape)
-    note = (
-        f"Bipolar readout: every second echo is off by {np.degrees(alternation.phase_rms):.0f} "
-        "degrees (root mean square); a phase ramp was taken out."
-    )
-    return _Voxels.of(voxels.blocks, corrected).signed(sign), [note]
+        if task.model.echoes < 4:
+            return signs, voxels, []
+    residual = {sign: residual_share(voxels.signed(sign).products, task.model) for sign in signs}
+    alternations = _alternations(task, voxels, signs)
+    residual |= {sign: found.residual for sign, found in alternations.items()}
+    best = min(signs, key=lambda sign: residual[sign])
+    notes = []
+    if best in alternations:
+        signed = voxels.signed(best)
+        corrected = remove_alternation(signed.signal, alternations[best], voxels.blocks, task.shape)
+        voxels = _Voxels.of(voxels.blocks, corrected).signed(best)
+        off = np.degrees(alternations[best].phase_rms)
+        notes.append(
+            f"Bipolar readout: every second echo is off by {off:.0f} degrees (root mean square); a "
+            "phase ramp was taken out."
+        )
+    if len(signs) > 1:
+        other: Sign = -1 if best == 1 else 1
+        if residual[other] - residual[best] < DECISIVE_SHARE:
+            return (best, other), voxels, notes
+        notes.append(
+            f"Phase sign {_SIGN_NAMES[best]}: the fit leaves {100 * residual[best]:.2g} % of the "
+            f"signal's energy, with the other sign {100 * residual[other]:.2g} %."
+        )
+    return (best,), voxels, notes
+
+
+def _alternations(task: _Task, voxels: _Voxels, signs: tuple[Sign, ...]) -> dict[Sign, Alternation]:
+    """Return the alternating readout found with each sign of the phase, where there is one."""
+    readout = task.options.readout
+    if readout == "monopolar" or task.model.period_hz is None:
+        return {}
+    found = {
+        sign: find_alternation(voxels.signed(sign).products, voxels.blocks, task.model)
+        for sign in signs
+    }
+    return {s: one for s, one in found.items() if one.found or readout == "bipolar"}
 
 
 def _choose_field(

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.water_fat.separation.anatomy import Anatomy
 from pipelines.water_fat.separation.magnitude_side import Side, choose_side
 from pipelines.water_fat.separation.model import TYPICAL_R2STAR, EchoModel
 from pipelines.water_fat.separation.neighbourhood import Neighbourhood, Real, Spread
 from pipelines.water_fat.separation.solution import Solution
-from pipelines.water_fat.separation.swap_repair import Anatomy
 
 # Fat fractions (0-1) from which the two fits start.
 STARTS = (0.1, 0.9)
@@ -70,8 +70,8 @@ def separate_magnitude(
     decided = (
         "the residual decided between water and fat"
         if overdetermined
-        else "three magnitudes cannot decide between water and fat; the layer under the skin and "
-        "what continues it were taken for fat"
+        else "three magnitudes cannot decide between water and fat; the layer under the skin, bone "
+        "marrow and what continues them were taken for fat"
     )
     return Solution(
         method="multi-echo magnitude fit",

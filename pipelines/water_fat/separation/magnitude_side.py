@@ -1,11 +1,12 @@
 """Water with some fat, or fat with some water? The choice that magnitudes leave open.
 
 With four and more echoes the residual of the two fits decides, block by block. What it leaves open
-(everything, with three echoes) is decided by anatomy: the layer under the skin is fat, and fat
-reaches as far as the image goes on in the same way. Between neighbouring blocks the answer may
-change where opposed echoes cancel, which they do wherever water passes into fat, or where the
-fitted fraction jumps; elsewhere a change costs. Tissue without any sign is taken for lean, so that
-muscle is not called fat; voxels for which the other answer is plausible are marked doubtful.
+(everything, with three echoes) is decided by anatomy: the layer under the skin and bone marrow are
+fat, and fat reaches as far as the image goes on in the same way. Between neighbouring blocks the
+answer may change where opposed echoes cancel, which they do wherever water passes into fat, or
+where the fitted fraction jumps; elsewhere a change costs. Tissue without any sign is taken for
+lean, so that muscle is not called fat; voxels for which the other answer is plausible are marked
+doubtful.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.water_fat.arrays import Mask
+from pipelines.water_fat.separation.anatomy import Anatomy
 from pipelines.water_fat.separation.blocks import Blocks, Neighbours, make_blocks, neighbours
 from pipelines.water_fat.separation.region_merging import (
     PairCosts,
@@ -21,7 +23,6 @@ from pipelines.water_fat.separation.region_merging import (
     correct_single_blocks,
     merge_regions,
 )
-from pipelines.water_fat.separation.swap_repair import Anatomy
 
 Real = npt.NDArray[np.float32]
 
@@ -30,9 +31,10 @@ BLOCK_MM = 2.4
 STEPS = ((1, 0, 0), (0, 1, 0), (1, 1, 0), (1, -1, 0), (0, 0, 1))
 # Slices farther apart than this say little about each other.
 NEAR_MM = 7.0
-# Cost of a change between blocks that are alike, of water in the shell, and of fat elsewhere.
+# Cost of a change between blocks that are alike, of water where anatomy knows fat, and of fat
+# elsewhere.
 CHANGE_COST = 2.0
-SHELL_COST = 1.0
+FAT_COST = 1.0
 DEEP_FAT_COST = 0.06
 # Difference of the fitted fraction (0-1) between blocks that are still alike.
 LIKENESS = 0.03
@@ -75,7 +77,7 @@ def choose_side(
     voxel : ndarray of shape (voxels,)
         Flat index of each voxel in the image.
     anatomy : Anatomy
-        Body and shell.
+        Body and certain fat.
     noise : float
         SD of the real channel.
     trust_misfit : bool
@@ -91,8 +93,8 @@ def choose_side(
     # Where each voxel of the blocks' order stands in the order of `voxel`.
     order = np.searchsorted(voxel, blocks.voxel)
     apart = np.clip(fatty.fraction - lean.fraction, 0, 1)[order]
-    shell = blocks.sum(anatomy.shell.ravel()[blocks.voxel].astype(np.float32)) / blocks.count
-    cost = np.stack([SHELL_COST * shell, DEEP_FAT_COST * (1 - shell)], axis=1)
+    known = blocks.sum(anatomy.fat.ravel()[blocks.voxel].astype(np.float32)) / blocks.count
+    cost = np.stack([FAT_COST * known, DEEP_FAT_COST * (1 - known)], axis=1)
     cost *= (blocks.sum(apart) / blocks.count)[:, None]
     if trust_misfit:
         variance = 2 * noise**2 + MODEL_ERROR**2 * energy[order]
@@ -117,7 +119,7 @@ def choose_side(
     if not trust_misfit:
         low, high = PLAUSIBLE_FAT
         doubtful |= ~is_fat & (fatty.fraction >= low) & (fatty.fraction <= high)
-        doubtful |= is_fat & ~anatomy.shell.ravel()[voxel]
+        doubtful |= is_fat & ~anatomy.fat.ravel()[voxel]
     return is_fat, doubtful
 
 

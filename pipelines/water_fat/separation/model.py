@@ -75,16 +75,14 @@ class EchoModel:
 
     def basis(self, r2star: float) -> Complex:
         """Return the signals of one unit of water and of fat, shape (echoes, 2)."""
-        decay = np.exp(-r2star * self.times_s)
-        columns = np.empty((self.echoes, 2), np.complex128)
-        columns[:, 0] = decay
-        columns[:, 1] = decay * self.fat
+        columns: Complex = np.stack([np.ones_like(self.fat), self.fat], axis=1)
+        columns *= np.exp(-r2star * self.times_s)[:, None]
         return columns
 
     def projector(self, r2star: float) -> Complex:
         """Return the projection onto what water and fat cannot explain, (echoes, echoes)."""
         basis = self.basis(r2star)
-        return np.eye(self.echoes) - basis @ np.linalg.pinv(basis)
+        return np.eye(self.echoes, dtype=np.complex128) - basis @ np.linalg.pinv(basis)
 
 
 def wrap(field: npt.NDArray[np.float32], period_hz: float | None) -> npt.NDArray[np.float32]:

@@ -6,7 +6,7 @@ Magn Reson Med 2014;71:1371). It looks like neither field nor fat and spoils bot
 evenly spaced echoes show it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,18 +17,24 @@ from pipelines.water_fat.separation.candidates import field_grid, residual_curve
 from pipelines.water_fat.separation.model import EchoModel
 
 Real = npt.NDArray[np.float32]
+Positions = npt.NDArray[np.float64]
 
 SAMPLED_BLOCKS = 3000
 # Phases of the even echoes that are tried; a shift by pi is the same as another field.
 TRIED_PHASES = np.arange(12) * (np.pi / 12) - np.pi / 2
-# Steepest ramp looked for (rad/mm): some echoes' worth of readout delay.
+# Steepest ramp looked for (rad/mm): that of a readout delayed by several samples.
 STEEPEST_RAMP = 0.1
+# Change of phase (rad) by which the coarse ramp is refined, and how often.
+REFINING_STEP = 0.1
+REFINEMENTS = 4
 # An alternation counts from this phase on (rad, root mean square over the body), and if removing
 # it takes at least this share of the signal's energy out of the residual.
 SMALLEST_PHASE = 0.05
 SMALLEST_GAIN = 3e-4
-# A ramp describes it if no more than this share of the gain needs another phase per block.
-LARGEST_REST = 0.5
+# A ramp does not describe it if phases chosen block by block would take out this share of the
+# energy in addition, and more than this share of what the ramp took out.
+LARGEST_REST = 3e-3
+LARGEST_RELATIVE_REST = 0.3
 
 
 @dataclass(frozen=True)
@@ -37,32 +43,36 @@ class Alternation:
 
     Attributes
     ----------
-    constant : float
-        Phase at the centre of the grid, rad.
-    slope : ndarray of shape (2,)
-        Its change along axes 0 and 1, rad per block.
+    plane : ndarray of shape (3,)
+        Phase at block (0, 0), rad, and its change per block along axes 0 and 1.
     phase_rms : float
         Root mean square over the blocks, rad.
-    gain : float
-        Share of the signal's energy that goes out of the residual with it.
-    rest : float
-        Share that would go out in addition if every block had a phase of its own.
+    without, residual, rest : float
+        Residual as a share of the signal's energy: without the alternation, with it, and with a
+        phase for each block.
     """
 
-    constant: float
-    slope: npt.NDArray[np.float64]
+    plane: npt.NDArray[np.float64]
     phase_rms: float
-    gain: float
+    without: float
+    residual: float
     rest: float
 
     @property
     def found(self) -> bool:
         """Whether the readout alternates."""
-        return self.phase_rms >= SMALLEST_PHASE and self.gain >= SMALLEST_GAIN
+        gain = self.without - self.residual
+        return self.phase_rms >= SMALLEST_PHASE and gain >= SMALLEST_GAIN
 
-    def at(self, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> Real:
+    @property
+    def is_ramp(self) -> bool:
+        """Whether the ramp describes it."""
+        left, gain = self.residual - self.rest, self.without - self.residual
+        return left <= max(LARGEST_REST, LARGEST_RELATIVE_REST * gain)
+
+    def at(self, x: Positions, y: Positions) -> Real:
         """Return the phase at positions given in blocks, rad."""
-        phase: Real = (self.constant + self.slope[0] * x + self.slope[1] * y).astype(np.float32)
+        phase: Real = (self.plane[0] + self.plane[1] * x + self.plane[2] * y).astype(np.float32)
         return phase
 
 
@@ -79,31 +89,37 @@ def find_alternation(products: EchoProducts, blocks: Blocks, model: EchoModel) -
         Echo times (four or more, evenly spaced) and fat signal.
     """
     step = -(-products.power.shape[1] // SAMPLED_BLOCKS)
-    power, cross = products.power[:, ::step], products.cross[:, ::step]
+    sampled = EchoProducts(products.pairs, products.power[:, ::step], products.cross[:, ::step])
     x, y, _ = (place[::step].astype(float) for place in np.unravel_index(blocks.cell, blocks.shape))
-    sampled = EchoProducts(products.pairs, power, cross)
     grid = field_grid(model)
-    energy = power.sum(axis=0)
-    table = np.stack(
-        [
-            residual_curve(_turned(sampled, np.full(x.size, phase)), model, grid).min(axis=1)
-            for phase in TRIED_PHASES
-        ],
-        axis=1,
+
+    def residual(phase: npt.NDArray[np.floating]) -> Real:
+        least: Real = residual_curve(_turned(sampled, phase), model, grid).min(axis=1)
+        return least
+
+    table = np.stack([residual(np.full(x.size, phase)) for phase in TRIED_PHASES], axis=1)
+    # First harmonic of the residual over one turn of twice the phase: its direction is about the
+    # phase that fits, its length how much that matters.
+    plane = _coarse_ramp(-(table @ np.exp(2j * TRIED_PHASES)), x, y, blocks)
+    design = np.stack([np.ones_like(x), x, y], axis=1)
+    for _ in range(REFINEMENTS):
+        phase = design @ plane
+        below, here, above = (residual(phase + d * REFINING_STEP) for d in (-1, 0, 1))
+        bend = np.maximum(below - 2 * here + above, 0).astype(np.float64)
+        slope = (above - below).astype(np.float64) / 2
+        normal = design.T @ (design * bend[:, None])
+        plane = plane - REFINING_STEP * np.linalg.lstsq(normal, design.T @ slope, rcond=None)[0]
+    energy = sampled.power.sum(axis=0, dtype=np.float64)
+    found = Alternation(plane, 0.0, 0.0, 0.0, 0.0)
+    phase = found.at(x, y)
+    final = residual(phase)
+    return replace(
+        found,
+        phase_rms=float(np.sqrt(np.average(phase.astype(np.float64) ** 2, weights=energy))),
+        without=float(residual(np.zeros_like(phase)).sum(dtype=np.float64) / energy.sum()),
+        residual=float(final.sum(dtype=np.float64) / energy.sum()),
+        rest=float(np.minimum(final, table.min(axis=1)).sum(dtype=np.float64) / energy.sum()),
     )
-    # First harmonic of the residual over one turn of twice the phase: its direction is the phase
-    # that fits, its length how much that matters.
-    fits = -(table @ np.exp(2j * TRIED_PHASES))
-    constant, slope = _fit_ramp(fits, x, y, blocks)
-    ramp = Alternation(constant, slope, 0.0, 0.0, 0.0)
-    phase = ramp.at(x, y)
-    with_ramp = residual_curve(_turned(sampled, phase), model, grid).min(axis=1)
-    without = residual_curve(sampled, model, grid).min(axis=1)
-    total = float(energy.sum(dtype=np.float64))
-    gain = float((without - with_ramp).sum(dtype=np.float64)) / total
-    rest = float((with_ramp - np.minimum(with_ramp, table.min(axis=1))).sum(dtype=np.float64))
-    rms = float(np.sqrt(np.average(phase.astype(np.float64) ** 2, weights=energy)))
-    return Alternation(constant, slope, rms, gain, rest / total)
 
 
 def remove_alternation(
@@ -130,7 +146,7 @@ def remove_alternation(
     DataError
         If no straight ramp describes the alternation.
     """
-    if alternation.rest > LARGEST_REST * alternation.gain:
+    if not alternation.is_ramp:
         raise DataError(
             "The phase alternates between odd and even echoes (bipolar readout) in a way that is "
             "not a straight ramp, so it cannot be corrected.",
@@ -153,13 +169,10 @@ def _turned(products: EchoProducts, phase: npt.NDArray[np.floating]) -> EchoProd
     return EchoProducts(products.pairs, products.power, np.stack(cross))
 
 
-def _fit_ramp(
-    fits: npt.NDArray[np.complex128],
-    x: npt.NDArray[np.float64],
-    y: npt.NDArray[np.float64],
-    blocks: Blocks,
-) -> tuple[float, npt.NDArray[np.float64]]:
-    """Fit half the angle of `fits` by a plane: coarsely by Fourier transform, then linearly."""
+def _coarse_ramp(
+    fits: npt.NDArray[np.complex128], x: Positions, y: Positions, blocks: Blocks
+) -> npt.NDArray[np.float64]:
+    """Fit half the angle of `fits` by a plane, by Fourier transform."""
     image = np.zeros(blocks.shape[:2], np.complex128)
     np.add.at(image, (x.astype(int), y.astype(int)), fits)
     padded = [int(2 ** np.ceil(np.log2(4 * n))) for n in image.shape]
@@ -168,15 +181,9 @@ def _fit_ramp(
     limits = 2 * STEEPEST_RAMP * blocks.edge_mm
     allowed = np.logical_and.outer(np.abs(slopes[0]) <= limits[0], np.abs(slopes[1]) <= limits[1])
     i, j = np.unravel_index(np.argmax(np.where(allowed, spectrum, -1)), spectrum.shape)
-    plane = np.array([0.0, slopes[0][i], slopes[1][j]])
-    plane[0] = np.angle((fits * np.exp(-1j * (plane[1] * x + plane[2] * y))).sum())
-    design = np.stack([np.ones_like(x), x, y], axis=1)
-    weight = np.abs(fits)[:, None]
-    for _ in range(3):
-        error = np.angle(fits * np.exp(-1j * (design @ plane)))
-        plane += np.linalg.lstsq(design * weight, error * weight[:, 0], rcond=None)[0]
+    along = slopes[0][i] * x + slopes[1][j] * y
+    constant = float(np.angle((fits * np.exp(-1j * along)).sum()))
     # Twice the phase was fitted. Of the two phases pi apart, the smaller one is taken.
-    half = plane / 2
-    middle = float(np.average(design @ half, weights=weight[:, 0]))
-    half[0] -= np.pi * np.round(middle / np.pi)
-    return float(half[0]), half[1:]
+    middle = constant / 2 + float(np.average(along, weights=np.abs(fits))) / 2
+    constant -= 2 * np.pi * np.round(middle / np.pi)
+    return np.array([constant / 2, slopes[0][i] / 2, slopes[1][j] / 2])

@@ -15,6 +15,7 @@ from pipelines.water_fat.arrays import Image, Mask
 from pipelines.water_fat.body import body_mask
 from pipelines.water_fat.limbs import Limbs, label_limbs
 from pipelines.water_fat.noise import background_belt, rayleigh_sigma
+from pipelines.water_fat.separation.anatomy import Anatomy
 from pipelines.water_fat.separation.checks import separation_checks
 from pipelines.water_fat.separation.complex_echoes import separate_complex
 from pipelines.water_fat.separation.echoes import EchoTrain, read_echo_times
@@ -24,7 +25,6 @@ from pipelines.water_fat.separation.options import SeparationOptions
 from pipelines.water_fat.separation.phase import to_radians
 from pipelines.water_fat.separation.solution import Method, Precession, Solution
 from pipelines.water_fat.separation.spectra import fat_spectrum
-from pipelines.water_fat.separation.swap_repair import Anatomy
 from pipelines.water_fat.separation.t1_correction import correct_t1, t1_weighting
 from pipelines.water_fat.separation.to_real import percent
 from pipelines.water_fat.separation.two_point import separate_two_points
@@ -144,7 +144,7 @@ def separate(
     notes = list(train.notes)
     overall = np.sqrt(np.einsum("...n,...n->...", magnitude, magnitude) / magnitude.shape[3])
     body = body_mask(overall, affine)
-    anatomy = Anatomy.of(body, label_limbs(body, affine), affine)
+    anatomy = Anatomy.of(body, label_limbs(body, affine), overall, affine)
     noise = _noise(magnitude, overall, body, affine, notes)
     tissue = body & (overall > TISSUE_SNR * noise)
     units = None

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.geometry import Affine
 from pipelines.water_fat.arrays import Mask
-from pipelines.water_fat.limbs import Limbs
-from pipelines.water_fat.separation.anatomy_prior import SHELL_COST, shell_mask, shell_prior
+from pipelines.water_fat.separation.anatomy import Anatomy
+from pipelines.water_fat.separation.blocks import Blocks
+from pipelines.water_fat.separation.candidates import Candidates
 from pipelines.water_fat.separation.field_map import (
     FieldChoice,
     FieldProblem,
@@ -30,37 +30,16 @@ from pipelines.water_fat.swaps import SKIN_MARGIN, detect_swaps
 Real = npt.NDArray[np.float32]
 Complex = npt.NDArray[np.complex64]
 
-# Price of water in the shell of a limb and slice found swapped: as much as any other evidence a
-# block can have.
+# Price of water in a block that anatomy calls fat: more than small phase errors can make at a
+# boundary of water and fat, less than a jump of the field by the water-fat shift.
+FAT_COST = 6.0
+# The same in a limb and slice found swapped: as much as any other evidence a block can have.
 REPAIR_COST = 30.0
-# The anatomical assumption itself is doubted if the skin, which is water, looks fattier than the
-# shell in this share of the limbs and slices.
+# That the shell is fat is doubted if the skin, which is water, looks fattier than the shell in this
+# share of the limbs and slices, or if marrow reads less fat (percent) than this.
 CONTRADICTED_SHARE = 0.8
-
-
-@dataclass(frozen=True)
-class Anatomy:
-    """Where body, limbs and subcutaneous fat are.
-
-    Attributes
-    ----------
-    body : ndarray of bool, shape (x, y, z)
-    limbs : Limbs
-    shell : ndarray of bool, shape (x, y, z)
-        Layer under the skin of the limbs.
-    affine : ndarray of shape (4, 4)
-        Affine of all, mm.
-    """
-
-    body: Mask
-    limbs: Limbs
-    shell: Mask
-    affine: Affine
-
-    @classmethod
-    def of(cls, body: Mask, limbs: Limbs, affine: Affine) -> "Anatomy":
-        """Add the shell to a body and its limbs."""
-        return cls(body, limbs, shell_mask(body, limbs, affine), affine)
+MARROW_FROM = 40.0
+_MARROW_VOXELS = 50
 
 
 @dataclass(frozen=True)
@@ -119,39 +98,49 @@ def choose_with_anatomy(
         Whether to start from the assumption that the shell is fat, because the echoes cannot tell.
     """
     notes: list[str] = []
-    state = _cheapest(readings, anatomy, SHELL_COST if assume_shell else 0.0)
+    state = _cheapest(readings, anatomy, FAT_COST if assume_shell else 0.0)
     if assume_shell and state.contradicted:
-        opposite = _cheapest(readings, anatomy, -SHELL_COST)
+        opposite = _cheapest(readings, anatomy, -FAT_COST)
         if not opposite.contradicted:
             state = opposite
             notes.append(
                 "The layer under the skin is not fat here (thin fat): water and fat were told "
-                "apart by the skin, which is water."
+                "apart by the skin, which is water, and by bone marrow."
             )
-    doubtful = state.choice.doubtful
+    doubtful = state.solved.choice.doubtful
     if state.swapped:
-        second = _solved_again(readings[state.reading], state, anatomy)
+        second = _solved_again(readings[state.solved.reading], state, anatomy)
         done = state.swapped - second.swapped
         if done > 0:
             notes.append(
                 f"Water and fat were swapped in {state.swapped} limb slices; the field was chosen "
                 f"again there, and {done} of them are right now."
             )
-            doubtful = second.choice.doubtful | (second.choice.label != state.choice.label)
+            now, before = second.solved.choice, state.solved.choice
+            doubtful = now.doubtful | (now.label != before.label)
             state = second
-    return JudgedField(state.reading, state.costs, state.field, doubtful, tuple(notes))
+    solved = state.solved
+    return JudgedField(solved.reading, solved.costs, state.field, doubtful, tuple(notes))
 
 
 @dataclass(frozen=True)
-class _State:
-    """The cheapest reading under some prior, and what anatomy says about it."""
+class _Solved:
+    """The cheapest reading under some prior."""
 
     reading: int
     costs: tuple[float, ...]
     prior: Real
     choice: FieldChoice
+
+
+@dataclass(frozen=True)
+class _State:
+    """A solution and what anatomy says about it."""
+
+    solved: _Solved
     field: Real
     swaps: pd.DataFrame
+    marrow_ff: float
 
     @property
     def swapped(self) -> int:
@@ -160,54 +149,79 @@ class _State:
 
     @property
     def contradicted(self) -> bool:
-        """Whether the skin looks fattier than the shell nearly everywhere."""
+        """Whether skin or marrow speak against it that the shell is fat (or water)."""
         measured = self.swaps.dropna(subset=["skin_ff", "shell_ff"])
         if measured.empty:
             return False
         fattier = measured["skin_ff"] >= measured["shell_ff"] + SKIN_MARGIN
-        return bool(fattier.mean() >= CONTRADICTED_SHARE)
+        if fattier.mean() >= CONTRADICTED_SHARE:
+            return True
+        return bool(self.marrow_ff < MARROW_FROM < measured["shell_ff"].median())
 
 
-def _cheapest(readings: Sequence[Reading], anatomy: Anatomy, shell_cost: float) -> _State:
-    """Solve all readings with a price on water (or, negative, on fat) in the shell."""
-    priors = [_prior(reading.problem, anatomy.shell, shell_cost) for reading in readings]
-    choices = [
-        choose_field(reading.problem, prior)
-        for reading, prior in zip(readings, priors, strict=True)
-    ]
+def fat_prior(candidates: Candidates, blocks: Blocks, fat: Mask, cost: float) -> Real:
+    """Return what each candidate costs if some tissue must be fat.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        Candidate fields of each block.
+    blocks : Blocks
+        The coarse grid.
+    fat : ndarray of bool, shape (x, y, z)
+        Voxels that should be fat.
+    cost : float
+        Cost of a block of water that lies in this tissue entirely; negative if it should be water.
+
+    Returns
+    -------
+    ndarray of shape (blocks, candidates)
+    """
+    share = blocks.sum(fat.ravel()[blocks.voxel].astype(np.float32)) / blocks.count
+    watery = candidates.water > candidates.fat
+    disliked = watery if cost > 0 else ~watery
+    prior: Real = (abs(cost) * disliked * share[:, None]).astype(np.float32)
+    return prior
+
+
+def _cheapest(readings: Sequence[Reading], anatomy: Anatomy, cost: float) -> _State:
+    """Solve all readings with a price on water (or, if negative, on fat) in the shell.
+
+    Marrow is left out, so that it can tell whether the assumption was right.
+    """
+    problems = [reading.problem for reading in readings]
+    priors = [fat_prior(p.candidates, p.blocks, anatomy.shell, cost) for p in problems]
+    choices = [choose_field(p, prior) for p, prior in zip(problems, priors, strict=True)]
     costs = tuple(choice.cost for choice in choices)
     best = costs.index(min(costs))
-    field, swaps = _judged(readings[best], choices[best], anatomy)
-    return _State(best, costs, priors[best], choices[best], field, swaps)
+    solved = _Solved(best, costs, priors[best], choices[best])
+    return _judged(readings[best], solved, anatomy)
 
 
 def _solved_again(reading: Reading, state: _State, anatomy: Anatomy) -> _State:
     """Solve a reading again with a high price on water in the shell of swapped limb slices."""
     swapped = state.swaps[state.swaps["status"] == "swapped"]
-    shell = np.zeros_like(anatomy.shell)
+    fat = np.zeros_like(anatomy.shell)
     for k, limb in swapped[["slice", "limb"]].itertuples(index=False):
         label = anatomy.limbs.names.index(limb) + 1
-        shell[:, :, k] |= anatomy.shell[:, :, k] & (anatomy.limbs.labels[:, :, k] == label)
-    prior = state.prior + _prior(reading.problem, shell, REPAIR_COST)
-    choice = choose_field(reading.problem, prior)
-    field, swaps = _judged(reading, choice, anatomy)
-    return _State(state.reading, state.costs, prior, choice, field, swaps)
+        fat[:, :, k] |= anatomy.fat[:, :, k] & (anatomy.limbs.labels[:, :, k] == label)
+    problem = reading.problem
+    prior = state.solved.prior + fat_prior(problem.candidates, problem.blocks, fat, REPAIR_COST)
+    solved = _Solved(state.solved.reading, state.solved.costs, prior, choose_field(problem, prior))
+    return _judged(reading, solved, anatomy)
 
 
-def _prior(problem: FieldProblem, shell: Mask, cost: float) -> Real:
-    if cost == 0:
-        return np.zeros_like(problem.evidence)
-    return shell_prior(problem.candidates, problem.blocks, shell, cost)
-
-
-def _judged(reading: Reading, choice: FieldChoice, anatomy: Anatomy) -> tuple[Real, pd.DataFrame]:
-    """Return the coarse field of the voxels and the swap table of its fat fraction."""
+def _judged(reading: Reading, solved: _Solved, anatomy: Anatomy) -> _State:
+    """Measure the fat fraction of a choice, without refinement, where anatomy knows it."""
     blocks = reading.problem.blocks
     shape = anatomy.body.shape
-    field = voxel_field(reading.problem, choice, (shape[0], shape[1], shape[2]))
+    field = voxel_field(reading.problem, solved.choice, (shape[0], shape[1], shape[2]))
     decay = np.full_like(field, TYPICAL_R2STAR)
     quick = solve(reading.signal, field, decay, reading.problem.model)
     water, fat, _ = to_real(quick.water, quick.fat)
     ff = np.full(shape, np.nan, np.float32)
     ff.ravel()[blocks.voxel] = percent(water, fat)
-    return field, detect_swaps(ff, anatomy.body, anatomy.limbs, anatomy.affine)
+    swaps = detect_swaps(ff, anatomy.body, anatomy.limbs, anatomy.affine)
+    marrow = ff[anatomy.marrow & np.isfinite(ff)]
+    marrow_ff = float(np.median(marrow)) if marrow.size >= _MARROW_VOXELS else np.nan
+    return _State(solved, field, swaps, marrow_ff)
