@@ -66,6 +66,8 @@ class ModelFiles:
         How intensities are prepared.
     orientation : str or None
         Axis codes of its training arrays, if stated.
+    limb_pair : bool
+        Whether it knows images of both limbs only.
     bf16_verified : bool
         Whether bfloat16 is known to give the same labels.
     """
@@ -84,6 +86,7 @@ class ModelFiles:
     missing_channels: bool
     normalization: Normalization
     orientation: str | None
+    limb_pair: bool
     bf16_verified: bool
 
     @property
@@ -166,6 +169,7 @@ def open_model(
         missing_channels=entry.missing_channels if entry else False,
         normalization=entry.normalization if entry else "nnunet",
         orientation=(entry.orientation if entry else None) or orientation(plans),
+        limb_pair=entry.limb_pair if entry else False,
         bf16_verified=entry.bf16_verified if entry else False,
     )
 

@@ -25,11 +25,13 @@ from pipelines.segmentation.limb_shape import describe_limbs
 MAX_VOLUME_RATIO = 2.0
 # Muscles smaller than this on both sides are not compared: a slice more or less decides.
 MIN_COMPARED_ML = 5.0
-# Share of the expected muscles that may be absent or out of range before the scan is taken for
-# another body region, and their least number. With the bundled model thighs have none to one of
-# 22, lower legs seven and more.
-MAX_IMPLAUSIBLE_SHARE = 0.25
-MIN_IMPLAUSIBLE = 4
+# Share of the muscles found that may be out of range before the scan is taken for another body
+# region, and their least number. With the bundled model thighs have none to one of 22, lower legs
+# seven and more.
+MAX_STRANGE_SHARE = 0.25
+MIN_STRANGE = 4
+# Part of a limb may be outside the image, so that muscles are absent, but hardly half of them.
+MAX_ABSENT_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def check_plausibility(
         ),
         _symmetry_check(found),
     ]
-    region_check = _region_check(expected, {*absent, *misplaced, *missized}, region)
+    region_check = _region_check(expected, absent, {*misplaced, *missized}, region)
     return [*checks, region_check] if region_check else checks
 
 
@@ -177,19 +179,30 @@ def _symmetry_check(found: pd.DataFrame) -> Check:
 
 
 def _region_check(
-    expected: Sequence[tuple[str, str]], strange: set[tuple[str, str]], region: str
+    expected: Sequence[tuple[str, str]],
+    absent: Sequence[tuple[str, str]],
+    strange: set[tuple[str, str]],
+    region: str,
 ) -> Check | None:
     """Tell a scan of another body region; None where there is nothing to compare with."""
     known = [pair for pair in expected if pair[0] in reference_ranges()]
+    found = [pair for pair in known if pair not in absent]
     if not known:
         return None
-    count = sum(pair in strange for pair in known)
-    share = count / len(known)
-    if share <= MAX_IMPLAUSIBLE_SHARE or count < MIN_IMPLAUSIBLE:
-        text = f"The labels look like a {region}."
-        return Check("body_region", "pass", text, share, "1", MAX_IMPLAUSIBLE_SHARE)
-    text = (
-        f"The labels do not look like a {region}: {share:.0%} of the muscles are absent or out of "
-        "range. Was another body region scanned, or the wrong model chosen? Do not use the values."
-    )
-    return Check("body_region", "fail", text, share, "1", MAX_IMPLAUSIBLE_SHARE)
+    count = sum(pair in strange for pair in found)
+    share = count / max(1, len(found))
+    advice = "Was another body region scanned, or the wrong model chosen? Do not use the values."
+    if len(known) - len(found) > MAX_ABSENT_SHARE * len(known):
+        text = (
+            f"The labels do not look like a {region}: {len(known) - len(found)} of {len(known)} "
+            f"muscles are absent. {advice}"
+        )
+        return Check("body_region", "fail", text, share, "1", MAX_STRANGE_SHARE)
+    if share > MAX_STRANGE_SHARE and count >= MIN_STRANGE:
+        text = (
+            f"The labels do not look like a {region}: {count} of {len(found)} muscles are out of "
+            f"place or size. {advice}"
+        )
+        return Check("body_region", "fail", text, share, "1", MAX_STRANGE_SHARE)
+    text = f"The labels look like a {region}."
+    return Check("body_region", "pass", text, share, "1", MAX_STRANGE_SHARE)

@@ -49,6 +49,9 @@ class ModelEntry:
     orientation : str or None
         Axis codes (nibabel) of the arrays it was trained on; None if nobody has stated them, then
         RAS is assumed and said so.
+    limb_pair : bool
+        Whether it was trained on images of both limbs only. A single limb is then shown to it
+        beside its mirror image.
     bf16_verified : bool
         Whether labels in bfloat16 were found equal (Dice >= 0.995) to those in float32.
     licence, attribution : str
@@ -79,6 +82,7 @@ class ModelEntry:
     configuration: str | None
     spacing_mm: tuple[float, ...] | None
     orientation: str | None
+    limb_pair: bool
     bf16_verified: bool
     licence: str
     attribution: str
@@ -226,6 +230,7 @@ def _entry(raw: Mapping[str, Any], folder: Path, where: str) -> ModelEntry:
         "configuration": None,
         "spacing_mm": None,
         "orientation": None,
+        "limb_pair": False,
         "bf16_verified": False,
         "bundled": False,
         "path": None,

@@ -16,6 +16,7 @@ from pipelines.segmentation.islands import remove_strays
 from pipelines.segmentation.plausibility import check_plausibility
 from pipelines.segmentation.predict import Progress, Segmenter, predict_labels
 from pipelines.segmentation.sides import split_sides
+from pipelines.segmentation.single_limb import limb_columns, predict_single_limb
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,19 @@ def segment(
     """
     files = segmenter.files
     stack = stack_channels(images, files)
-    prediction = predict_labels(stack.data, affine, segmenter, progress)
+    columns = limb_columns(stack.data, affine) if files.limb_pair else None
+    mirror_checks: list[Check] = []
+    if columns is None:
+        prediction = predict_labels(stack.data, affine, segmenter, progress)
+    else:
+        prediction, check = predict_single_limb(stack.data, columns, affine, segmenter, progress)
+        mirror_checks = [check]
     split = split_sides(prediction.labels, affine, files.labels)
     labels, removed = remove_strays(split.labels, affine)
     confidence = muscle_confidence(labels, prediction, files.labels, read_calibration(files.folder))
     checks = [
         *_input_checks(stack, segmenter),
+        *mirror_checks,
         *split.checks,
         *check_plausibility(labels, affine, files.labels, split.limbs, files.region),
     ]
@@ -86,6 +94,7 @@ def segment(
         **segmenter.provenance(),
         "Channels": [kind or "missing" for kind in stack.kinds],
         "LogitInterpolation": "linear",
+        "MirrorCompletion": columns is not None,
         "StrayVolumeRemoved": round(sum(removed.values()), 3),
         "StrayVolumeUnits": "ml",
     }

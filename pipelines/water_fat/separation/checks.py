@@ -6,9 +6,9 @@ from pipelines.water_fat.separation.t1_correction import T1Weighting
 
 # Share of the tissue (percent) that may be doubtful without a warning.
 DOUBTFUL_PERCENT = 2.0
-# Amplitude (percent) that the model may leave over: a few percent are normal, wrong phase or echo
-# times leave more.
-RESIDUAL_PERCENT = 8.0
+# Amplitude (percent) that the model may leave over: 2-3 % are normal (spectrum, field strength),
+# wrong phase or echo times leave more.
+RESIDUAL_PERCENT = 5.0
 # Points that T1 weighting may add to a fat fraction of 20 % without a warning.
 T1_POINTS = 3.0
 _T1_EXAMPLE = 20.0

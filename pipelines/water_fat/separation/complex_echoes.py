@@ -29,7 +29,7 @@ from pipelines.water_fat.separation.to_real import to_real
 
 # Largest share of the signal's amplitude that the model may leave over before the data are
 # refused: mixed-up echoes leave more, the worst real scans far less.
-LARGEST_RESIDUAL = 0.3
+LARGEST_RESIDUAL = 0.2
 # A phase between water and fat (degrees) from which on it is mentioned.
 _MENTIONED_OFFSET = 15.0
 

@@ -6,7 +6,7 @@ Magn Reson Med 2014;71:1371). It looks like neither field nor fat and spoils bot
 evenly spaced echoes show it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +90,9 @@ def find_alternation(products: EchoProducts, blocks: Blocks, model: EchoModel) -
     """
     step = -(-products.power.shape[1] // SAMPLED_BLOCKS)
     sampled = EchoProducts(products.pairs, products.power[:, ::step], products.cross[:, ::step])
-    x, y, _ = (place[::step].astype(float) for place in np.unravel_index(blocks.cell, blocks.shape))
+    x, y, _ = (
+        place[::step].astype(np.float64) for place in np.unravel_index(blocks.cell, blocks.shape)
+    )
     grid = field_grid(model)
 
     def residual(phase: npt.NDArray[np.floating]) -> Real:
@@ -108,14 +110,14 @@ def find_alternation(products: EchoProducts, blocks: Blocks, model: EchoModel) -
         bend = np.maximum(below - 2 * here + above, 0).astype(np.float64)
         slope = (above - below).astype(np.float64) / 2
         normal = design.T @ (design * bend[:, None])
-        plane = plane - REFINING_STEP * np.linalg.lstsq(normal, design.T @ slope, rcond=None)[0]
+        step = np.linalg.lstsq(normal, design.T @ slope, rcond=None)[0]
+        plane = plane - REFINING_STEP * step
     energy = sampled.power.sum(axis=0, dtype=np.float64)
-    found = Alternation(plane, 0.0, 0.0, 0.0, 0.0)
-    phase = found.at(x, y)
+    phase = design @ plane
     final = residual(phase)
-    return replace(
-        found,
-        phase_rms=float(np.sqrt(np.average(phase.astype(np.float64) ** 2, weights=energy))),
+    return Alternation(
+        plane,
+        phase_rms=float(np.sqrt(np.average(phase**2, weights=energy))),
         without=float(residual(np.zeros_like(phase)).sum(dtype=np.float64) / energy.sum()),
         residual=float(final.sum(dtype=np.float64) / energy.sum()),
         rest=float(np.minimum(final, table.min(axis=1)).sum(dtype=np.float64) / energy.sum()),
@@ -148,9 +150,10 @@ def remove_alternation(
     """
     if not alternation.is_ramp:
         raise DataError(
-            "The phase alternates between odd and even echoes (bipolar readout) in a way that is "
-            "not a straight ramp, so it cannot be corrected.",
-            "Use a monopolar readout, or the water and fat images of the scanner.",
+            "The phase of the echoes fits no field map: even and odd echoes differ, but not by the "
+            "straight ramp of a bipolar readout.",
+            "Check the order of the echoes and of EchoTime. A bipolar readout with curved phase "
+            "cannot be corrected: use a monopolar one, or the scanner's water and fat images.",
         )
     x, y, _ = np.unravel_index(blocks.voxel, image_shape)
     phase = alternation.at((x + 0.5) / blocks.size[0] - 0.5, (y + 0.5) / blocks.size[1] - 0.5)

@@ -87,7 +87,7 @@ def test_labels_are_built_in_order_of_value():
 
 def test_unknown_names_are_listed_with_their_values():
     with pytest.raises(DataError, match=r"'liver' \(1\), 'blob' \(3\)") as caught:
-        labels_from_names({"background": 0, "liver": 1, "sartorius": 2, "blob": 3}, "m/dataset.json")
+        labels_from_names({"liver": 1, "sartorius": 2, "blob": 3}, "m/dataset.json")
     assert "m/dataset.json" in caught.value.message
     assert "value, label, muscle, side" in caught.value.hint
 

@@ -12,7 +12,7 @@ VALUES = {label.value: muscles()[label.muscle] for label in THIGH}
 
 # Centre (medial, anterior) and radius of each muscle of a thigh of our own, mm.
 LAYOUT = {
-    1: (25, 45, 8),  # sartorius
+    1: (34, 40, 8),  # sartorius
     2: (-5, 52, 13),  # rectus femoris
     3: (-48, 10, 20),  # vastus lateralis
     4: (-8, 22, 13),  # vastus intermedius
@@ -41,7 +41,9 @@ def thighs(distance=180.0, *, angle=0.0, centre=(0.0, 0.0), scale=(1.0, 1.0), dr
         for value, (medial, anterior, radius) in LAYOUT.items():
             if value in drop[index]:
                 continue
-            local = np.array([sign * (distance / 2 - medial * scale[index]), anterior])
+            local = np.array(
+                [sign * (distance / 2 - medial * scale[index]), anterior * scale[index]]
+            )
             place = rotation @ local + centre
             disc = np.linalg.norm(points - place, axis=-1) < radius * scale[index]
             labels[disc] = value

@@ -111,7 +111,7 @@ def make_phantom(
     field_strength_t: float = 3.0,
     b0_ppm: float = 1.5,
     steep: bool = False,
-    common_r2star: bool = True,
+    fat_decay_excess: float = 0.0,
     shape: tuple[int, int, int] = (160, 96, 20),
     voxel_mm: tuple[float, float, float] = (2.0, 2.0, 5.0),
 ) -> Phantom:
@@ -125,8 +125,8 @@ def make_phantom(
         Difference of the field between the two sides of one leg.
     steep : bool
         Add sharp local disturbances (near the femur and under the skin), as susceptibility does.
-    common_r2star : bool
-        Water and fat of a voxel decay alike; otherwise fat decays with 45 1/s everywhere.
+    fat_decay_excess : float
+        By how much fat decays faster than water, 1/s; 0 is what the fit assumes.
     shape, voxel_mm : tuple
         Grid.
     """
@@ -190,7 +190,7 @@ def make_phantom(
             where = labels == first + n
             ff[where], density[where] = fat, 1.0
             r2star[where] = MUSCLE_R2STAR[n]
-    fat_decay = r2star if common_r2star else np.full(shape, 45.0, np.float32)
+    fat_decay = r2star + np.float32(fat_decay_excess)
     affine = np.diag([*voxel_mm, 1.0])
     affine[:3, 3] = -(np.array(shape) - 1) / 2 * voxel_mm
     return Phantom(affine, labels, ff, density, b0, r2star, fat_decay, field_strength_t)
