@@ -9,10 +9,13 @@ import pytest
 
 from bids_app.cli import main
 from bids_app.errors import ExitCode
+from pipelines.anatomy.vocabulary import read_label_map
 
 # The model was trained on synthesized images of real anatomy; the phantom is geometry of our own.
 # What is asserted is that every muscle is found at its place, not how exact its outline is.
 LARGEST_PHANTOM_FF_ERROR = 5.0
+# Points, over eleven muscles; the model card has the measured values (3.1 and 0.5).
+LARGEST_MEAN_PATIENT_ERROR = 3.5
 LEAST_PHANTOM_VOLUME_SHARE, MOST_PHANTOM_VOLUME_SHARE = 0.4, 2.0
 
 
@@ -53,4 +56,8 @@ def test_real_patients_beside_published_values(
     joined = found.groupby("muscle")[["ff_mean_uneroded", "volume_ml"]].apply(
         lambda rows: (rows["ff_mean_uneroded"] * rows["volume_ml"]).sum() / rows["volume_ml"].sum()
     )
-    assert len(joined) == len(published)
+    muscle_of = {label.label: label.muscle for label in read_label_map("thigh11")}
+    error = joined - (100 * published).rename(index=muscle_of)
+    assert len(error.dropna()) == 11
+    assert error.abs().mean() < LARGEST_MEAN_PATIENT_ERROR
+    assert joined.corr(published.rename(index=muscle_of), method="spearman") > 0.9
