@@ -7,6 +7,7 @@ LABEL_DIR holds NIfTI label maps, LABEL_MAP is a label map name (``thigh11``) or
 map is measured whole and in windows of its slices, because scans do not always cover a whole
 limb. A range goes from the 2nd to the 98th percentile of all windows and is widened, because the
 maps are few and disease moves and shrinks muscles: shares by a factor, positions by a length.
+Mean and standard deviation of the positions are given too.
 """
 
 import sys
@@ -62,6 +63,7 @@ def main(label_dir: Path, label_map_name: str) -> None:
         for axis in ("medial", "anterior"):
             low, high = np.percentile(part[axis], PERCENTILES)
             row |= {f"{axis}_low": low - POSITION_MARGIN, f"{axis}_high": high + POSITION_MARGIN}
+            row |= {f"{axis}_mean": part[axis].mean(), f"{axis}_sd": part[axis].std()}
         rows.append(row)
     pd.DataFrame(rows).to_csv(sys.stdout, sep="\t", index=False, float_format="%.3f")
 

@@ -84,11 +84,15 @@ def segment(
     split = split_sides(prediction.labels, affine, files.labels)
     labels, removed = remove_strays(split.labels, affine)
     confidence = muscle_confidence(labels, prediction, files.labels, read_calibration(files.folder))
+    median = float(confidence["soft_dice"].median()) if len(confidence) else None
+    plausibility = check_plausibility(
+        labels, affine, files.labels, split.limbs, files.region, median_dice=median
+    )
     checks = [
         *_input_checks(stack, segmenter),
         *mirror_checks,
         *split.checks,
-        *check_plausibility(labels, affine, files.labels, split.limbs, files.region),
+        *plausibility,
     ]
     provenance = {
         **segmenter.provenance(),

@@ -1,11 +1,16 @@
 """Shape of limbs, and what is said of absent, misplaced and lopsided muscles."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipelines.anatomy.vocabulary import Label, muscles
 from pipelines.segmentation.limb_shape import describe_limbs
-from pipelines.segmentation.plausibility import check_plausibility, reference_ranges
+from pipelines.segmentation.plausibility import (
+    check_plausibility,
+    mean_deviation,
+    reference_ranges,
+)
 from pipelines.segmentation.sides import split_sides
 from tests.pipelines.segmentation.test_sides import AFFINE, THIGH, thighs
 
@@ -135,8 +140,30 @@ def test_other_anatomy_is_a_failure(normal):
     # front and back of both limbs exchanged, as no thigh is
     check = checks_of(normal[:, ::-1])["body_region"]
     assert check.level == "fail"
-    assert check.value > check.threshold == 0.25
-    assert "muscles are out of place or size. Was another body region scanned" in check.text
+    assert check.value > check.threshold == 1.7
+    assert "standard deviations from their usual places. Was another body region" in check.text
+
+
+def test_unsure_network_lowers_the_limit(normal):
+    for dice, limit in ((0.9, 1.7), (0.7, 1.4), (None, 1.7)):
+        checks = check_plausibility(normal, AFFINE, THIGH, BOTH, "thigh", median_dice=dice)
+        region = next(check for check in checks if check.name == "body_region")
+        assert region.level == "pass"
+        assert region.threshold == limit
+
+
+def test_deviation_is_in_standard_deviations():
+    usual = reference_ranges()["gracilis"]
+    row = {
+        "muscle": "gracilis",
+        "share": 0.1,
+        "medial": usual.place[0] + 3 * usual.spread[0],
+        "anterior": usual.place[1] - usual.spread[1],
+    }
+    tiny = {**row, "share": 0.001, "medial": 99.0}
+    other = {**row, "muscle": "soleus"}
+    assert mean_deviation(pd.DataFrame([row, tiny, other])) == pytest.approx(2.0)
+    assert mean_deviation(pd.DataFrame([other])) == 0.0
 
 
 def test_hardly_any_muscle_is_a_failure(normal):
