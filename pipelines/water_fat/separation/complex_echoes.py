@@ -223,7 +223,7 @@ def _real_water_and_fat(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], Method, list[str]]:
     """Return water and fat as real values, how they were made, and what to say about it."""
     if task.in_opposed:
-        water, fat = real_part_fit(signal, refined, task.model)
+        water, fat = real_part_fit(signal, refined, task.model, noise=task.noise)
         note = "Three echoes in and opposed phase: three-point method, real parts."
         return water, fat, "three-point in/opposed phase", [note]
     water, fat, offset = to_real(refined.water, refined.fat)

@@ -4,7 +4,7 @@ With four and more echoes the residual of the two fits decides, block by block. 
 (everything, with three echoes) is decided by anatomy: the layer under the skin and bone marrow are
 fat, and fat reaches as far as the image goes on in the same way. Between neighbouring blocks the
 answer may change where opposed echoes cancel, which they do wherever water passes into fat, or
-where the fitted fraction jumps; elsewhere a change costs. Tissue without any sign is taken for
+where the fitted fraction or the signal jumps; elsewhere a change costs. Tissue without any sign is taken for
 lean, so that muscle is not called fat; voxels for which the other answer is plausible are marked
 doubtful.
 """
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from pipelines.water_fat.arrays import Mask
 from pipelines.water_fat.separation.anatomy import Anatomy
-from pipelines.water_fat.separation.blocks import Blocks, Neighbours, make_blocks, neighbours
+from pipelines.water_fat.separation.blocks import Neighbours, make_blocks, neighbours
 from pipelines.water_fat.separation.region_merging import (
     PairCosts,
     alternative_costs,
@@ -35,9 +35,11 @@ NEAR_MM = 7.0
 # elsewhere.
 CHANGE_COST = 2.0
 FAT_COST = 1.0
-DEEP_FAT_COST = 0.06
-# Difference of the fitted fraction (0-1) between blocks that are still alike.
+DEEP_FAT_COST = 0.1
+# Differences of the fitted fraction (0-1) and of the logarithm of the signal between blocks that
+# are still alike.
 LIKENESS = 0.03
+LIKE_BRIGHTNESS = 0.15
 # Share of the signal that a real scan deviates from the model, and the cost at which the evidence
 # of one block saturates.
 MODEL_ERROR = 0.03
@@ -104,7 +106,8 @@ def choose_side(
             cost[:, side] += LARGEST_EVIDENCE * (1 - np.exp(-excess / LARGEST_EVIDENCE))
     pairs = neighbours(blocks, STEPS)
     fraction = (blocks.sum(lean.fraction[order]) / blocks.count).astype(np.float32)
-    weight = _likeness(pairs, blocks, apart, fraction)
+    brightness = np.log(blocks.sum(energy[order]) / blocks.count) / 2
+    weight = _likeness(pairs, np.minimum.reduceat(apart, blocks.start), fraction, brightness)
     # The candidates are 0 (lean) and 1 (fat), so that their difference is a change.
     sides = np.tile(np.array([0.0, 1.0], np.float32), (cost.shape[0], 1))
     changes = PairCosts(pairs, weight, np.abs)
@@ -123,12 +126,13 @@ def choose_side(
     return is_fat, doubtful
 
 
-def _likeness(pairs: Neighbours, blocks: Blocks, apart: Real, fraction: Real) -> Real:
+def _likeness(pairs: Neighbours, apart: Real, fraction: Real, brightness: Real) -> Real:
     """Return the cost of a change between two blocks: low where something changes anyway."""
-    least = np.minimum.reduceat(apart, blocks.start)
-    no_cancellation = np.minimum(least[pairs.first], least[pairs.second]) ** 2
-    jump = (fraction[pairs.first] - fraction[pairs.second]) / LIKENESS
+    a, b = pairs.first, pairs.second
+    no_cancellation = np.minimum(apart[a], apart[b]) ** 2
+    jump = ((fraction[a] - fraction[b]) / LIKENESS) ** 2
+    jump += ((brightness[a] - brightness[b]) / LIKE_BRIGHTNESS) ** 2
     near = np.minimum(BLOCK_MM / pairs.distance_mm, 1.0)
     near = np.where(pairs.distance_mm > NEAR_MM, 0.3 * near, near)
-    weight: Real = (CHANGE_COST * no_cancellation * np.exp(-(jump**2)) * near).astype(np.float32)
+    weight: Real = (CHANGE_COST * no_cancellation * np.exp(-jump) * near).astype(np.float32)
     return weight

@@ -56,6 +56,7 @@ def equidistant(first: float, spacing: float, count: int) -> tuple[float, ...]:
 PROTOCOLS = {
     p.name: p
     for p in (
+        Protocol("2pt-3T", 3.0, (1.15, 2.30)),
         Protocol("3pt-3T-in-opposed", 3.0, (3.45, 4.60, 5.75)),
         Protocol("3pt-1.5T", 1.5, (2.87, 6.07, 9.27)),
         Protocol("3pt-3T-short", 3.0, (1.30, 2.10, 2.90)),
@@ -112,6 +113,7 @@ def make_phantom(
     b0_ppm: float = 1.5,
     steep: bool = False,
     fat_decay_excess: float = 0.0,
+    subcutaneous_ff: float = 95.0,
     shape: tuple[int, int, int] = (160, 96, 20),
     voxel_mm: tuple[float, float, float] = (2.0, 2.0, 5.0),
 ) -> Phantom:
@@ -127,6 +129,8 @@ def make_phantom(
         Add sharp local disturbances (near the femur and under the skin), as susceptibility does.
     fat_decay_excess : float
         By how much fat decays faster than water, 1/s; 0 is what the fit assumes.
+    subcutaneous_ff : float
+        Fat fraction of the layer under the skin; low for a limb without subcutaneous fat.
     shape, voxel_mm : tuple
         Grid.
     """
@@ -180,7 +184,7 @@ def make_phantom(
     for tissue, (fat, decay, amount) in {
         BONE: (30.0, 80.0, 0.03),
         MARROW: (92.0, 60.0, 1.0),
-        SUBCUTANEOUS: (95.0, 40.0, 1.2),
+        SUBCUTANEOUS: (subcutaneous_ff, 40.0, 1.2),
         SEPTUM: (80.0, 45.0, 1.0),
     }.items():
         where = labels == tissue
