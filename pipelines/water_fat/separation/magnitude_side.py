@@ -4,9 +4,9 @@ With four and more echoes the residual of the two fits decides, block by block. 
 (everything, with three echoes) is decided by anatomy: the layer under the skin and bone marrow are
 fat, and fat reaches as far as the image goes on in the same way. Between neighbouring blocks the
 answer may change where opposed echoes cancel, which they do wherever water passes into fat, or
-where the fitted fraction or the signal jumps; elsewhere a change costs. Tissue without any sign is taken for
-lean, so that muscle is not called fat; voxels for which the other answer is plausible are marked
-doubtful.
+where the fitted fraction or the signal jumps; elsewhere a change costs. Tissue without any sign is
+taken for lean, so that muscle is not called fat; voxels for which the other answer is plausible are
+marked doubtful.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ NEAR_MM = 7.0
 # elsewhere.
 CHANGE_COST = 2.0
 FAT_COST = 1.0
-DEEP_FAT_COST = 0.1
+DEEP_FAT_COST = 0.3
 # Differences of the fitted fraction (0-1) and of the logarithm of the signal between blocks that
 # are still alike.
 LIKENESS = 0.03
@@ -106,7 +106,7 @@ def choose_side(
             cost[:, side] += LARGEST_EVIDENCE * (1 - np.exp(-excess / LARGEST_EVIDENCE))
     pairs = neighbours(blocks, STEPS)
     fraction = (blocks.sum(lean.fraction[order]) / blocks.count).astype(np.float32)
-    brightness = np.log(blocks.sum(energy[order]) / blocks.count) / 2
+    brightness = (np.log(blocks.sum(energy[order]) / blocks.count) / 2).astype(np.float32)
     weight = _likeness(pairs, np.minimum.reduceat(apart, blocks.start), fraction, brightness)
     # The candidates are 0 (lean) and 1 (fat), so that their difference is a change.
     sides = np.tile(np.array([0.0, 1.0], np.float32), (cost.shape[0], 1))

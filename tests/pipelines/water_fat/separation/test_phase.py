@@ -69,5 +69,7 @@ def test_real_and_imaginary_parts() -> None:
     magnitude, phase = from_real_imaginary(np.array([3.0, 0.0]), np.array([4.0, -2.0]))
     np.testing.assert_allclose(magnitude, [5, 2])
     np.testing.assert_allclose(phase, [np.arctan2(4, 3), -np.pi / 2], rtol=1e-6)
-    with pytest.raises(DataError, match=r"real images have shape \(2,\), the imaginary ones \(3,\)"):
+    with pytest.raises(
+        DataError, match=r"real images have shape \(2,\), the imaginary ones \(3,\)"
+    ):
         from_real_imaginary(np.zeros(2), np.zeros(3))

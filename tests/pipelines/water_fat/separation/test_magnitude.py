@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from pipelines.errors import DataError
+from pipelines.water_fat.separation.separate import separate
+from tests.pipelines.water_fat.multi_echo_phantom import MARROW, SUBCUTANEOUS
+from tests.pipelines.water_fat.separation.conftest import MakeScan
+
+
+@pytest.mark.parametrize("name", ["6pt-3T-short", "8pt-1.5T"])
+def test_residual_of_many_echoes_resolves_the_ambiguity(name: str, make_scan: MakeScan) -> None:
+    scan = make_scan(name)
+    result = scan.separated(phase=False)
+    assert result.method == "multi-echo magnitude fit"
+    errors = scan.errors(result.ff)
+    clear = {level: error for level, error in errors.items() if level <= 40 or level >= 80}
+    assert max(map(abs, clear.values())) < 1.5
+    wrong = np.abs(result.ff - scan.phantom.ff) > 35
+    assert wrong[scan.phantom.tissue].mean() < 0.01
+
+
+def test_three_magnitudes_keep_muscle_lean_and_call_known_fat_fat(make_scan: MakeScan) -> None:
+    scan = make_scan("3pt-3T-in-opposed")
+    result = scan.separated(phase=False)
+    errors = scan.errors(result.ff)
+    assert max(abs(error) for level, error in errors.items() if level <= 30) < 2
+    labels = scan.phantom.labels
+    for tissue in (SUBCUTANEOUS, MARROW):
+        assert np.nanmedian(result.ff[labels == tissue]) > 85
+    # Muscles of much fat look like muscles of little. That is marked, but for the purest.
+    for level in (60, 70, 80, 90):
+        assert result.doubtful[(scan.phantom.ff == level) & (labels >= 10)].mean() > 0.9
+    assert any("three magnitudes cannot decide" in note for note in result.notes)
+
+
+def test_magnitude_fits_are_flagged(make_scan: MakeScan) -> None:
+    result = make_scan("6pt-3T-short").separated(phase=False)
+    check = {c.name: c for c in result.checks}["separation_method"]
+    assert check.level == "warn"
+    assert "magnitudes without phase" in check.text
+    assert result.b0 is None
+    assert result.precession == "not used"
+
+
+def test_two_points_of_water_dominant_tissue(make_scan: MakeScan) -> None:
+    scan = make_scan("2pt-3T")
+    result = scan.separated(phase=False)
+    assert result.method == "two-point magnitude"
+    errors = scan.errors(result.ff)
+    # R2* is assumed to be 33 1/s; it is 20-80 in the phantom.
+    assert max(abs(error) for level, error in errors.items() if level <= 30) < 4
+    muscle = scan.phantom.labels >= 10
+    assert result.doubtful[muscle & (result.ff > 40)].all()
+    assert result.doubtful[muscle & (scan.phantom.ff == 60)].mean() > 0.95
+    assert result.doubtful[muscle & (scan.phantom.ff == 20)].mean() < 0.01
+    assert result.r2star is None
+    assert "valid up to 40 % fat" in result.notes[0]
+
+
+def test_phase_of_two_echoes_is_not_used_and_that_is_said(make_scan: MakeScan) -> None:
+    scan = make_scan("2pt-3T")
+    result = scan.separated()
+    assert result.method == "two-point magnitude"
+    assert result.notes[0] == "Two echoes: the phase was not used."
+
+
+def test_two_echoes_at_other_angles_are_refused(make_scan: MakeScan) -> None:
+    scan = make_scan("2pt-3T")
+    with pytest.raises(DataError, match=r"main fat peak is at 172 and 63 degrees"):
+        separate(np.abs(scan.echoes), None, (1.2, 1.9), scan.phantom.affine, 3.0)
