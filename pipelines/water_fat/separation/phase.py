@@ -78,22 +78,3 @@ def to_radians(
     scale = np.float32(2 * np.pi / FULL_TURN[found][0])
     radians = phase.astype(np.float32) * scale
     return np.nan_to_num(radians, copy=False, nan=0.0, posinf=0.0, neginf=0.0), found
-
-
-def from_real_imaginary(
-    real: npt.NDArray[Any], imaginary: npt.NDArray[Any]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return magnitude and phase (radians) of real and imaginary images.
-
-    Raises
-    ------
-    DataError
-        If their shapes differ.
-    """
-    if real.shape != imaginary.shape:
-        raise DataError(
-            f"The real images have shape {real.shape}, the imaginary ones {imaginary.shape}.",
-            "Give both parts of the same echoes.",
-        )
-    signal = real.astype(np.float32) + np.complex64(1j) * imaginary.astype(np.float32)
-    return np.abs(signal), np.angle(signal)

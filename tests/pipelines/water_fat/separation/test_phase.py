@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import DataError
-from pipelines.water_fat.separation.phase import from_real_imaginary, phase_units, to_radians
+from pipelines.water_fat.separation.phase import phase_units, to_radians
 
 RADIANS = np.linspace(-np.pi, np.pi, 4001).astype(np.float32)
 
@@ -63,13 +63,3 @@ def test_missing_values_become_zero() -> None:
 def test_constant_image_is_refused() -> None:
     with pytest.raises(DataError, match="only one value"):
         phase_units(np.zeros((3, 3)))
-
-
-def test_real_and_imaginary_parts() -> None:
-    magnitude, phase = from_real_imaginary(np.array([3.0, 0.0]), np.array([4.0, -2.0]))
-    np.testing.assert_allclose(magnitude, [5, 2])
-    np.testing.assert_allclose(phase, [np.arctan2(4, 3), -np.pi / 2], rtol=1e-6)
-    with pytest.raises(
-        DataError, match=r"real images have shape \(2,\), the imaginary ones \(3,\)"
-    ):
-        from_real_imaginary(np.zeros(2), np.zeros(3))
