@@ -2,7 +2,6 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-LOCK := requirements/lock.txt requirements/lock-no-deps.txt requirements/lock-test.txt
 EXAMPLE_OUTPUT := build/example
 
 .PHONY: help example environment test lint format clean
@@ -21,8 +20,8 @@ $(VENV)/.app-installed: requirements/lock.txt requirements/lock-no-deps.txt
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/lock-no-deps.txt
 	touch $@
 
-$(VENV)/.test-installed: $(VENV)/.app-installed requirements/lock-test.txt
-	$(BIN)/python -m pip install --quiet --requirement requirements/lock-test.txt
+$(VENV)/.test-installed: $(VENV)/.app-installed requirements/lock-extras.txt requirements/lock-test.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements/lock-extras.txt --requirement requirements/lock-test.txt
 	touch $@
 
 example: environment

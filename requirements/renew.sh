@@ -15,9 +15,12 @@ freeze() { # the local version (+cpu) of torch exists on some package indexes on
 freeze >"$work/app.txt"
 "$work/venv/bin/python" -m pip install --no-deps --requirement no-deps.in
 freeze | grep -vxFf "$work/app.txt" >"$work/no-deps.txt"
+"$work/venv/bin/python" -m pip install --constraint "$work/app.txt" --requirement extras.in
+freeze | grep -vxFf "$work/app.txt" | grep -vxFf "$work/no-deps.txt" >"$work/extras.txt"
+cat "$work/app.txt" "$work/no-deps.txt" "$work/extras.txt" >"$work/known.txt"
 "$work/venv/bin/python" -m pip install --constraint "$work/app.txt" --requirement test.in
-freeze | grep -vxFf "$work/app.txt" | grep -vxFf "$work/no-deps.txt" >"$work/test.txt"
+freeze | grep -vxFf "$work/known.txt" >"$work/test.txt"
 
-for part in app:lock no-deps:lock-no-deps test:lock-test; do
+for part in app:lock no-deps:lock-no-deps extras:lock-extras test:lock-test; do
     { echo "# Made by renew.sh from ${part%%:*}.in; do not edit."; cat "$work/${part%%:*}.txt"; } >"${part##*:}.txt"
 done

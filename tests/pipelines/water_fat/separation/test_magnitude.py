@@ -1,3 +1,6 @@
+from pathlib import Path
+
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -68,3 +71,21 @@ def test_two_echoes_at_other_angles_are_refused(make_scan: MakeScan) -> None:
     scan = make_scan("2pt-3T")
     with pytest.raises(DataError, match=r"main fat peak is at 172 and 63 degrees"):
         separate(np.abs(scan.echoes), None, (1.2, 1.9), scan.phantom.affine, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "slices"), [("gethigh", slice(4, 6)), ("siemenscalf3d", slice(44, 47))]
+)
+def test_real_magnitudes_are_separated_and_flagged(
+    name: str, slices: slice, shared_data: Path
+) -> None:
+    folder = shared_data / "three-echo" / f"sub-{name}" / "mr-anat"
+    image = nib.load(folder / f"sub-{name}_MEGRE.nii.gz")
+    magnitude = np.asarray(image.dataobj)[:, :, slices]
+    result = separate(magnitude, None, (3.45, 4.60, 5.75), image.affine, 3.0)
+    assert result.method == "multi-echo magnitude fit"
+    levels = {check.name: check.level for check in result.checks}
+    assert levels["separation_method"] == levels["doubtful_voxels"] == "warn"
+    assert result.swaps["shell_ff"].min() > 70
+    # No phase, no certainty: most tissue of a limb with some fat is marked.
+    assert result.doubtful[result.body].mean() > 0.3
