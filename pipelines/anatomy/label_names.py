@@ -19,6 +19,9 @@ _SIDE_WORDS: Mapping[str, LabelSide] = {
     "right": "right",
     "r": "right",
     "rt": "right",
+    "both": "both",
+    "bilateral": "both",
+    "mean": "both",
 }
 _FILLERS = {"m", "muscle", "musculus"}
 
@@ -37,15 +40,32 @@ def match_name(name: str) -> tuple[str | None, LabelSide] | None:
         Our muscle name (None for a known structure that is not measured, such as bone) and the
         side (``both`` if the name states none); None if the name is not recognized.
     """
+    spelling, side = split_side(name)
+    known = _spellings()
+    return (known[spelling], side) if spelling in known else None
+
+
+def split_side(name: str) -> tuple[str, LabelSide]:
+    """Take the side off a name.
+
+    Parameters
+    ----------
+    name : str
+        For example ``Right Biceps Femoris-LH`` or ``RF_L``.
+
+    Returns
+    -------
+    spelling : str
+        The rest in lower case with single spaces: ``biceps femoris lh``.
+    side : {'left', 'right', 'both'}
+        ``both`` if the name states none.
+    """
     words = [w for w in re.split(r"[^a-z0-9]+", name.lower()) if w and w not in _FILLERS]
-    side: LabelSide = "both"
     for end in (0, -1):
         if len(words) > 1 and words[end] in _SIDE_WORDS:
             side = _SIDE_WORDS[words.pop(end)]
-            break
-    spelling = " ".join(words)
-    known = _spellings()
-    return (known[spelling], side) if spelling in known else None
+            return " ".join(words), side
+    return " ".join(words), "both"
 
 
 def labels_from_names(values: Mapping[str, int], source: str) -> list[Label]:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+MEASURED = "FF"
+"""Scale of measured fat fractions, percent."""
+
 
 @dataclass(frozen=True)
 class Scale:

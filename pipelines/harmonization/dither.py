@@ -1,0 +1,130 @@
+"""Replace a grade by a random fat fraction out of those the grade stands for."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.errors import DataError
+from pipelines.harmonization.scales import Scale
+from pipelines.harmonization.scaling import check_range, known_scale
+from pipelines.harmonization.thresholds import Thresholds
+
+FloatArray = npt.NDArray[np.float64]
+
+ROUNDING = 1.0
+"""Measured fat fractions are blurred over this width, percent. Tables give them with few decimals,
+whose steps would tell them from grades; 1 % is about the repeatability of the measurement."""
+
+
+def dither(
+    values: FloatArray,
+    scale_names: npt.NDArray[np.object_],
+    thresholds: Thresholds,
+    numbers: FloatArray,
+) -> FloatArray:
+    """Put grades on the axis of fat fraction, spread at random over their bin.
+
+    Two grades of one scale are never exactly as far apart as two others afterwards, so that the
+    number of distinct values and their gaps no longer tell the scale.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, ...)
+        Scores; NaN is missing. Means of grades (2.5) get the bin between their neighbours.
+    scale_names : ndarray of str, shape (n,)
+        Scale of each row.
+    thresholds : mapping of str to tuple of float
+        Edges of the bins of each scale, percent fat.
+    numbers : ndarray of float64, shape of ``values``
+        Uniform in [0, 1): the place in the bin.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, ...)
+        Percent fat. Measured fat fractions move by at most half of ``ROUNDING``.
+
+    Raises
+    ------
+    DataError
+        If a scale is unknown or has no thresholds, or a score lies outside its scale.
+    """
+    result = np.empty_like(values)
+    for name in dict.fromkeys(scale_names.tolist()):
+        scale = known_scale(name)
+        rows = scale_names == name
+        part = values[rows]
+        check_range(part, scale)
+        if scale.grades:
+            result[rows] = _spread(part, scale, thresholds, numbers[rows])
+        else:
+            result[rows] = _blur(part, scale, numbers[rows])
+    return result
+
+
+def _blur(values: FloatArray, scale: Scale, numbers: FloatArray) -> FloatArray:
+    """Spread measured values over the interval they may have been rounded from."""
+    blurred = values + ROUNDING * (numbers - 0.5)
+    inside = np.abs(blurred - scale.lowest) + scale.lowest  # reflected at the ends, no pile there
+    return np.asarray(scale.highest - np.abs(scale.highest - inside))
+
+
+def _spread(
+    values: FloatArray, scale: Scale, thresholds: Thresholds, numbers: FloatArray
+) -> FloatArray:
+    if scale.name not in thresholds:
+        raise DataError(
+            f"There are no fat fraction thresholds for scale {scale.name}: it was not among the "
+            "samples the harmonization was fitted on.",
+            "Give a threshold table with this scale, or use the harmonization paper or ranks.",
+        )
+    edges = np.asarray(thresholds[scale.name])
+    grades = np.asarray(scale.grades, dtype=np.float64)
+    lower = np.interp(values, grades, edges[:-1])
+    upper = np.interp(values, grades, edges[1:])
+    return np.asarray(lower + numbers * (upper - lower))
+
+
+def random_numbers(
+    samples: "pd.Index[str]", muscles: Sequence[str], sides: int, seed: int, draw: int
+) -> FloatArray:
+    """Make one uniform number per sample, muscle and side from their names.
+
+    A stream of random numbers would give a patient other numbers when another patient joins the
+    table, so that a prediction would depend on its company. Numbers are therefore a hash of the
+    names, the seed and the draw.
+
+    Parameters
+    ----------
+    samples : Index of str
+        n sample names.
+    muscles : sequence of str
+        m muscle names.
+    sides : int
+        Number of sides.
+    seed, draw : int
+        Other values give independent numbers.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, m, sides)
+        In [0, 1).
+    """
+    start = np.random.SeedSequence([seed, draw]).generate_state(1, dtype=np.uint64)
+    state = _mix(_hash(samples)[:, None, None] ^ start)
+    state = _mix(np.add(state, _hash(muscles)[None, :, None]))
+    state = _mix(np.add(state, np.arange(1, sides + 1, dtype=np.uint64)))
+    return np.asarray((state >> np.uint64(11)) * 2.0**-53, dtype=np.float64)
+
+
+def _hash(names: "Sequence[str] | pd.Index[str]") -> npt.NDArray[np.uint64]:
+    return pd.util.hash_array(np.asarray(names, dtype=object), categorize=False)
+
+
+def _mix(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Scramble 64 bits: the SplitMix64 step (Steele, Lea and Flood, OOPSLA 2014)."""
+    state = state + np.uint64(0x9E3779B97F4A7C15)
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))

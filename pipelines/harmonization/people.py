@@ -1,0 +1,185 @@
+"""Sex, age, diagnosis, site and study of people, from participants, sessions or score tables."""
+
+import csv
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.errors import DataError
+from pipelines.harmonization.score_cells import MISSING
+from pipelines.harmonization.text_table import LINE
+
+SEX_WORDS: Mapping[str, str | None] = {
+    "m": "M",
+    "male": "M",
+    "f": "F",
+    "female": "F",
+    "o": None,
+    "other": None,
+    MISSING: None,
+}
+"""BIDS words for sex; the diagnosis knows male and female, anything else is missing to it."""
+OLDEST = 120.0
+_CAPPED_AGE = re.compile(r"(\d+)\+")  # BIDS: ages above 89 may be given as 89+
+
+
+@cache
+def column_roles() -> Mapping[str, str]:
+    """Return what columns other than muscles mean, by lower-case name (``column_roles.tsv``)."""
+    text = (files("pipelines.harmonization") / "column_roles.tsv").read_text(encoding="utf-8")
+    return {row["column"]: row["role"] for row in csv.DictReader(text.splitlines(), delimiter="\t")}
+
+
+def columns_by_role(table: pd.DataFrame, source: str) -> dict[str, str]:
+    """Find the columns that describe people and sessions.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Any table.
+    source : str
+        Name of the file, for messages.
+
+    Returns
+    -------
+    dict of str to str
+        Role (``participant``, ``session``, ``sex``, ...) to column name.
+
+    Raises
+    ------
+    DataError
+        If there is no column of participants, or two columns have one role.
+    """
+    found: dict[str, str] = {}
+    for column in map(str, table.columns):
+        role = column_roles().get(re.sub(r"\W+", "_", column.strip().lower()), "ignore")
+        if role == "ignore":
+            continue
+        if role in found:
+            raise DataError(
+                f"{source}: columns {found[role]!r} and {column!r} both give the {role}.",
+                "Keep one of them.",
+            )
+        found[role] = column
+    if "participant" not in found:
+        raise DataError(
+            f"{source} has no column participant_id.", "Every row needs the participant's label."
+        )
+    return found
+
+
+def read_people(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Read what is known of people.
+
+    Parameters
+    ----------
+    table : DataFrame of str
+        Columns named as in ``column_roles.tsv``; others are left aside. ``n/a`` is missing.
+    source : str
+        Name of the file, for messages.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``participant`` (without ``sub-``), ``session`` (without ``ses-``, empty for none),
+        ``study`` (empty if not given), ``sex`` (``M``, ``F``, NaN), ``age`` (years), ``diagnosis``
+        and ``site``.
+
+    Raises
+    ------
+    DataError
+        If there is no participant column, a label is missing, an age is no number from 0 to 120,
+        or a sex is none of the words of BIDS.
+    """
+    roles = columns_by_role(table, source)
+    lines = line_numbers(table)
+    return pd.DataFrame(
+        {
+            "participant": read_labels(table, roles["participant"], "sub-", source),
+            "session": read_labels(table, roles.get("session"), "ses-", source),
+            "study": read_labels(table, roles.get("study"), "", source),
+            "sex": _sexes(table, roles.get("sex"), source, lines),
+            "age": _ages(table, roles.get("age"), source, lines),
+            "diagnosis": _texts(table, roles.get("diagnosis")),
+            "site": _texts(table, roles.get("site")),
+        }
+    )
+
+
+def line_numbers(table: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return the line of each row in its file; the header is line 1."""
+    if table.index.name == LINE:
+        return table.index.to_numpy(dtype=np.int64)
+    return np.arange(2, len(table) + 2)
+
+
+def read_labels(
+    table: pd.DataFrame, column: str | None, prefix: str, source: str
+) -> npt.NDArray[np.object_]:
+    """Read labels of participants, sessions or studies, without the BIDS prefix.
+
+    Raises
+    ------
+    DataError
+        If the label of a participant is missing.
+    """
+    if column is None:
+        return np.full(len(table), "", dtype=object)
+    labels = table[column].astype(object).map(lambda text: str(text).strip().removeprefix(prefix))
+    labels = labels.where(labels != MISSING, "")
+    empty = (labels == "").to_numpy(dtype=bool)
+    if prefix == "sub-" and empty.any():
+        raise DataError(
+            f"{source}, row {line_numbers(table)[empty][0]}, column {column!r}: no participant.",
+            "Give every row the label of its participant.",
+        )
+    return labels.to_numpy(dtype=object)
+
+
+def _texts(table: pd.DataFrame, column: str | None) -> npt.NDArray[np.object_]:
+    if column is None:
+        return np.full(len(table), np.nan, dtype=object)
+    texts = table[column].astype(object).map(lambda text: str(text).strip())
+    return texts.where(~texts.isin([MISSING, ""]), np.nan).to_numpy(dtype=object)
+
+
+def _sexes(
+    table: pd.DataFrame, column: str | None, source: str, lines: npt.NDArray[np.int64]
+) -> npt.NDArray[np.object_]:
+    if column is None:
+        return np.full(len(table), np.nan, dtype=object)
+    words = table[column].astype(object).map(lambda text: str(text).strip().lower())
+    unknown = ~words.isin(list(SEX_WORDS)).to_numpy(dtype=bool)
+    if unknown.any():
+        raise DataError(
+            f"{source}, row {lines[unknown][0]}, column {column!r}: "
+            f"{str(table[column].iloc[int(np.argmax(unknown))])!r} is no sex.",
+            f"Write M, F, O (other) or {MISSING}.",
+        )
+    found = words.map(SEX_WORDS)
+    return found.where(found.notna(), np.nan).to_numpy(dtype=object)
+
+
+def _ages(
+    table: pd.DataFrame, column: str | None, source: str, lines: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    if column is None:
+        return np.full(len(table), np.nan)
+    texts = table[column].astype(object).map(lambda text: str(text).strip())
+    missing = (texts == MISSING).to_numpy(dtype=bool)
+    plain = texts.str.replace(_CAPPED_AGE, r"\1", regex=True)
+    ages = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64)
+    wrong = ~missing & ~((ages >= 0) & (ages <= OLDEST))
+    if wrong.any():
+        raise DataError(
+            f"{source}, row {lines[wrong][0]}, column {column!r}: "
+            f"{str(table[column].iloc[int(np.argmax(wrong))])!r} is no age in years "
+            f"(0 to {OLDEST:g}).",
+            f"Write years with a decimal point, or {MISSING}.",
+        )
+    return ages

@@ -1,0 +1,73 @@
+"""Bring scores of any scale to 0 (normal muscle) .. 100 (completely replaced)."""
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.errors import DataError
+from pipelines.harmonization.scales import Scale, scales
+
+FloatArray = npt.NDArray[np.float64]
+
+# Rounding when grades of several muscles are averaged must not count as out of range.
+_TOLERANCE = 1e-9
+
+
+def known_scale(name: str) -> Scale:
+    """Return a scale by name.
+
+    Raises
+    ------
+    DataError
+        If there is no such scale.
+    """
+    found = scales().get(name)
+    if found is None:
+        raise DataError(
+            f"Unknown scale {name!r}.", f"Known scales: {', '.join(scales())} (see scales.tsv)."
+        )
+    return found
+
+
+def scale_to_percent(values: FloatArray, scale_names: npt.NDArray[np.object_]) -> FloatArray:
+    """Map scores linearly from the ends of their scale to 0-100.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, ...)
+        Scores; NaN is missing.
+    scale_names : ndarray of str, shape (n,)
+        Scale of each row.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, ...)
+        Percent of the way from normal to complete replacement; NaN stays.
+
+    Raises
+    ------
+    DataError
+        If a scale is unknown or a score lies outside its scale.
+
+    References
+    ----------
+    Verdu-Diaz et al. 2025, section 2.2.
+    """
+    result = np.empty_like(values)
+    for name in dict.fromkeys(scale_names.tolist()):
+        scale = known_scale(name)
+        rows = scale_names == name
+        part = values[rows]
+        check_range(part, scale)
+        result[rows] = (part - scale.lowest) * 100.0 / (scale.highest - scale.lowest)
+    return result
+
+
+def check_range(values: FloatArray, scale: Scale) -> None:
+    """Raise a DataError if a score lies outside its scale (NaN is no score)."""
+    outside = (values < scale.lowest - _TOLERANCE) | (values > scale.highest + _TOLERANCE)
+    if outside.any():
+        raise DataError(
+            f"Score {values[outside].flat[0]:g} lies outside scale {scale.name} "
+            f"({scale.lowest:g} to {scale.highest:g}).",
+            "Correct the score or the scale.",
+        )

@@ -1,0 +1,90 @@
+"""What the columns of a score table are: muscles and sides, and what describes the person."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipelines.errors import DataError
+from pipelines.harmonization.names import MuscleNames, ScoreSide
+from pipelines.harmonization.people import column_roles, columns_by_role
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Meaning of the columns of a score table.
+
+    Attributes
+    ----------
+    roles : mapping of str to str
+        Role (``participant``, ``session``, ``sex``, ...) to column.
+    muscles : mapping of str to tuple of (str, str)
+        Column to our name of the muscle or group, and side (``left``, ``right``, ``mean``).
+    """
+
+    roles: Mapping[str, str]
+    muscles: Mapping[str, tuple[str, ScoreSide]]
+
+
+def read_layout(table: pd.DataFrame, names: MuscleNames, source: str) -> Layout:
+    """Find out what each column is.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Only its columns are looked at.
+    names : MuscleNames
+        Known names of muscles.
+    source : str
+        Name of the file, for messages.
+
+    Returns
+    -------
+    Layout
+
+    Raises
+    ------
+    DataError
+        If a column stands twice or is not known, two columns mean the same, or the participants or
+        the muscles are missing.
+    """
+    columns = [str(column) for column in table.columns]
+    twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
+    if twice:
+        raise DataError(
+            f"{source} has more than one column {', '.join(map(repr, twice))}.",
+            "Delete or rename one of them.",
+        )
+    if len(columns) == 1:
+        raise DataError(
+            f"{source} has only one column, {columns[0][:60]!r}.", "Separate the columns by tabs."
+        )
+    roles = columns_by_role(table, source)
+    muscles: dict[str, tuple[str, ScoreSide]] = {}
+    unknown: list[str] = []
+    for column in columns:
+        if column in roles.values() or column.strip().lower() in column_roles():
+            continue
+        match = names.match(column)
+        if match is None:
+            unknown.append(names.unknown_text(column))
+            continue
+        muscle, side = match
+        if muscle is None:
+            continue
+        same = [name for name, meaning in muscles.items() if meaning == (muscle, side)]
+        if same:
+            raise DataError(
+                f"{source}: columns {same[0]!r} and {column!r} both mean {muscle} ({side}).",
+                "Keep one, or map the other to n/a in a muscle map (--muscle-map).",
+            )
+        muscles[column] = (muscle, side)
+    if unknown:
+        raise DataError(
+            f"{source}, row 1: no muscle is known by the name {', '.join(unknown)}.",
+            "Give a muscle map (--muscle-map): a TSV file with the columns source_name and muscle; "
+            "n/a leaves a column out.",
+        )
+    if not muscles:
+        raise DataError(f"{source} has no column of a muscle.", "Give one column per muscle.")
+    return Layout(roles, muscles)

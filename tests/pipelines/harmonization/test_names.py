@@ -1,0 +1,83 @@
+"""Names of columns in tables of scores."""
+
+import pytest
+
+from pipelines.anatomy.vocabulary import muscles
+from pipelines.errors import DataError
+from pipelines.harmonization.names import default_names
+from pipelines.harmonization.regrouping import default_regrouping
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ("SA", ("sartorius", "mean")),
+        ("BL", ("biceps_femoris_long_head", "mean")),
+        ("BB_l", ("biceps_femoris_short_head", "left")),
+        ("gluteus_maximus_right", ("gluteus_maximus", "right")),
+        ("Glutei_R", ("gluteals_undivided", "right")),
+        ("peronei", ("fibularis_longus_and_brevis", "mean")),
+        ("extensors_L", ("extensor_digitorum_and_hallucis_longus", "left")),
+        ("obturators", ("obturators_undivided", "mean")),
+        ("soleus_mean", ("soleus", "mean")),
+        ("biceps_femoris_r", ("biceps_femoris", "right")),
+        ("bone", (None, "mean")),
+    ],
+)
+def test_columns_are_recognized(column, expected) -> None:
+    assert default_names().match(column) == expected
+
+
+def test_every_name_of_ours_is_known_with_and_without_side() -> None:
+    names = default_names()
+    for name in (*muscles(), *default_regrouping().targets):
+        assert names.match(name) == (name, "mean")
+        assert names.match(f"{name}_L") == (name, "left")
+
+
+def test_abbreviations_of_the_ten_people_table() -> None:
+    found = [
+        default_names().match(c)
+        for c in ["SA", "RF", "VL", "VI", "VM", "AM", "GR", "BL", "ST", "SM", "BB"]
+    ]
+    assert len({match[0] for match in found if match}) == 11
+
+
+def test_unknown_names_are_not_guessed() -> None:
+    assert default_names().match("height") is None
+    assert default_names().suggestions("satorious") == ["sartorius"]
+
+
+def test_a_users_map_comes_first_and_leaves_the_package_alone() -> None:
+    rows = [
+        {"source_name": "GM_L", "muscle": "gluteus_maximus"},
+        {"source_name": "ff", "muscle": "n/a"},
+    ]
+    names = default_names().with_map(rows, "map.tsv")
+    assert names.match("GM_R") == ("gluteus_maximus", "right")
+    assert names.match("FF") == (None, "mean")
+    assert default_names().match("GM_R") == ("gastrocnemius_medial_head", "right")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"name": "x"}], "map.tsv, row 2: no source_name and no muscle."),
+        ([{"source_name": "x", "muscle": ""}], "map.tsv, row 2: no muscle."),
+        (
+            [{"source_name": "x", "muscle": "Soleus"}],
+            "map.tsv, row 2, column 'muscle': unknown muscle 'Soleus' (did you mean soleus?).",
+        ),
+        (
+            [
+                {"source_name": "x_L", "muscle": "soleus"},
+                {"source_name": "x_R", "muscle": "gracilis"},
+            ],
+            "map.tsv, row 3: 'x_R' already means soleus.",
+        ),
+    ],
+)
+def test_wrong_maps_are_named(rows, message) -> None:
+    with pytest.raises(DataError) as error:
+        default_names().with_map(rows, "map.tsv")
+    assert error.value.message == message
