@@ -1,0 +1,1 @@
+"""Diagnosis from muscle scores: training, evaluation, explanation, models and their use."""

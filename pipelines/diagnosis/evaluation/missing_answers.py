@@ -1,0 +1,101 @@
+"""Answers that readers did not give.
+
+Readers sometimes name fewer diagnoses than asked. The Myo-Guide paper (section 2.7) fills missing
+answers with a random diagnosis, once. Here the accuracy that this gives on average is computed
+exactly, so that it does not depend on one draw: a missing answer is drawn evenly from the diagnoses
+of the model that the reader has not named for the case, without repetition. Draws can be made too.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.diagnosis.evaluation.predictions import Floats
+from pipelines.diagnosis.evaluation.reader_answers import MISSING
+
+
+def expected_hits(
+    answers: npt.NDArray[np.int64], truth: npt.NDArray[np.int64], n_classes: int
+) -> Floats:
+    """Return the probability that the truth is among the first k answers once gaps are filled.
+
+    Parameters
+    ----------
+    answers : ndarray of int64, shape (rows, ranks)
+        Class numbers, ``MISSING`` or ``OTHER``.
+    truth : ndarray of int64, shape (rows,)
+        True class of each row.
+    n_classes : int
+        Number of diagnoses that a gap may be filled with.
+
+    Returns
+    -------
+    ndarray, shape (rows, ranks)
+        1 or 0 where no gap matters. If the truth is named at any rank a gap cannot hit it;
+        otherwise m gaps hit it with probability m / (diagnoses not named).
+    """
+    right = answers == truth[:, None]
+    named = np.cumsum(right, axis=1) > 0
+    gaps = np.cumsum(answers == MISSING, axis=1)
+    unnamed = n_classes - (answers >= 0).sum(axis=1)
+    chance = np.minimum(gaps / np.maximum(unnamed, 1)[:, None], 1.0)
+    return np.where(right.any(axis=1)[:, None], named, chance).astype(np.float64)
+
+
+def fill_at_random(
+    answers: npt.NDArray[np.int64], n_classes: int, rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Fill missing answers with diagnoses the reader has not named for the case.
+
+    Parameters
+    ----------
+    answers : ndarray of int64, shape (rows, ranks)
+        Class numbers, ``MISSING`` or ``OTHER``.
+    n_classes : int
+        Number of diagnoses.
+    rng : numpy Generator
+        Source of the draws.
+
+    Returns
+    -------
+    ndarray of int64, shape (rows, ranks)
+        A gap stays ``MISSING`` only when every diagnosis is named already.
+    """
+    row, rank = np.nonzero(answers >= 0)
+    keys = rng.random((len(answers), n_classes))
+    keys[row, answers[row, rank]] = np.inf
+    shuffled = np.argsort(keys, axis=1)  # the diagnoses that are named already come last
+    free = np.isfinite(keys).sum(axis=1)
+    gaps = answers == MISSING
+    turn = np.cumsum(gaps, axis=1) - 1
+    filled = np.take_along_axis(shuffled, np.clip(turn, 0, n_classes - 1), axis=1)
+    return np.where(gaps & (turn < free[:, None]), filled, answers)
+
+
+def drawn_hits(
+    answers: npt.NDArray[np.int64],
+    truth: npt.NDArray[np.int64],
+    n_classes: int,
+    *,
+    draws: int,
+    seed: int,
+) -> Floats:
+    """Fill gaps at random several times and see whether the truth is among the first k answers.
+
+    Parameters
+    ----------
+    answers, truth, n_classes
+        As in :func:`expected_hits`, which is what the mean over draws tends to.
+    draws : int
+        Number of fillings.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    ndarray, shape (draws, rows, ranks)
+        1 or 0.
+    """
+    rng = np.random.default_rng(seed)
+    filled = fill_at_random(np.tile(answers, (draws, 1)), n_classes, rng)
+    hits = np.cumsum(filled == np.tile(truth, draws)[:, None], axis=1)
+    return hits.reshape(draws, *answers.shape).astype(np.float64)

@@ -1,0 +1,168 @@
+"""Out-of-fold predictions, checked once: what every part of the evaluation works on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.diagnosis.trust.checks import check_labels, check_length, check_matrix
+from pipelines.diagnosis.trust.patients import patient_codes
+from pipelines.errors import DataError
+
+Floats = npt.NDArray[np.float64]
+# Class or fold of table rows about all of them together.
+ALL = "all"
+# Probabilities stored as float32 sum to one within about 1e-6.
+_SUM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Out-of-fold predictions of n samples.
+
+    Attributes
+    ----------
+    y : ndarray of int64, shape (n,)
+        True classes.
+    probabilities : ndarray of float64, shape (n, K)
+        Predicted probabilities; no model that made a row has seen its patient.
+    classes : tuple of str
+        Names of the K classes.
+    fold : ndarray, shape (n,)
+        Name or number of the outer fold (or held-out study) of each sample.
+    patient : ndarray of int64, shape (n,)
+        Number of the patient of each sample.
+    """
+
+    y: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.float64]
+    classes: tuple[str, ...]
+    fold: npt.NDArray[np.generic]
+    patient: npt.NDArray[np.int64]
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return len(self.y)
+
+    @cached_property
+    def ranks(self) -> npt.NDArray[np.int64]:
+        """Rank of the true class of every sample, from 1; see :func:`true_ranks`."""
+        return true_ranks(self.probabilities, self.y)
+
+    @cached_property
+    def predicted(self) -> npt.NDArray[np.int64]:
+        """Most probable class of every sample; of equal ones the first."""
+        return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
+
+    @cached_property
+    def fold_names(self) -> tuple[object, ...]:
+        """Names of the folds, sorted."""
+        return tuple(np.unique(self.fold).tolist())
+
+
+def check_predictions(
+    y: npt.ArrayLike,
+    probabilities: npt.ArrayLike,
+    classes: Sequence[str],
+    *,
+    fold: npt.ArrayLike,
+    patient: npt.ArrayLike,
+) -> Predictions:
+    """Check out-of-fold predictions.
+
+    Parameters
+    ----------
+    y : array_like of int, shape (n,)
+        True classes.
+    probabilities : array_like, shape (n, K)
+        Predicted probabilities; rows sum to 1.
+    classes : sequence of str
+        Names of the K classes.
+    fold : array_like, shape (n,)
+        Outer fold of each sample.
+    patient : array_like, shape (n,)
+        Patient of each sample.
+
+    Raises
+    ------
+    DataError
+        If shapes do not fit, values are missing, rows do not sum to 1, a class name is there
+        twice, or a patient is in two folds.
+    """
+    names = tuple(classes)
+    if len(set(names)) < len(names) or len(names) < 2:
+        raise DataError(f"classes are {', '.join(names)}; two or more different names are needed")
+    rows = check_probabilities("probabilities", probabilities, len(names))
+    folds = check_length("fold", fold, len(rows))
+    patients = check_length("patient", np.asarray(patient, dtype=object), len(rows))
+    codes = patient_codes(patients)
+    if (codes < 0).any():
+        raise DataError(f"patient is missing in row {int(np.flatnonzero(codes < 0)[0])}")
+    folds_of_patient = pd.DataFrame({"patient": codes, "fold": folds}).drop_duplicates()
+    divided = folds_of_patient["patient"].duplicated()
+    if divided.any():
+        first = patients[codes == folds_of_patient["patient"][divided].iloc[0]][0]
+        raise DataError(
+            f"{int(divided.sum())} patients have samples in more than one fold, e.g. {first}",
+            "Group the folds by patient; otherwise a model is tested on patients it has seen.",
+        )
+    return Predictions(check_labels(y, *rows.shape), rows, names, folds, codes)
+
+
+def check_probabilities(
+    name: str, probabilities: npt.ArrayLike, n_classes: int
+) -> npt.NDArray[np.float64]:
+    """Return a matrix of probabilities.
+
+    Parameters
+    ----------
+    name : str
+        What it is, for messages.
+    probabilities : array_like, shape (n, K)
+        The matrix.
+    n_classes : int
+        Required K.
+
+    Raises
+    ------
+    DataError
+        If the shape is another, values are missing or negative, or rows do not sum to 1.
+    """
+    rows = check_matrix(name, probabilities, columns=n_classes)
+    wrong = np.flatnonzero((rows < 0).any(axis=1) | (abs(rows.sum(axis=1) - 1) > _SUM_TOLERANCE))
+    if len(wrong):
+        raise DataError(
+            f"{len(wrong)} rows of {name} are no probabilities; row {wrong[0]} sums to "
+            f"{rows[wrong[0]].sum():.4f}",
+            "Apply the softmax to margins first.",
+        )
+    return rows
+
+
+def true_ranks(
+    probabilities: npt.NDArray[np.float64], y: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return the rank of the true class among all classes, from 1.
+
+    Of equally probable classes the one that comes first in the class list has the better rank,
+    so that the rank agrees with ``argmax`` and does not depend on a sorting algorithm.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (n, K)
+        Or any other score that is larger for likelier classes.
+    y : ndarray of int, shape (n,)
+        True classes.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    """
+    own = probabilities[np.arange(len(y)), y][:, None]
+    earlier = np.arange(probabilities.shape[1])[None, :] < y[:, None]
+    better = (probabilities > own) | ((probabilities == own) & earlier)
+    return np.asarray(1 + better.sum(axis=1), dtype=np.int64)

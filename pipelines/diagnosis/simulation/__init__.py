@@ -1,0 +1,1 @@
+"""Simulated cohort of muscle scores: written-down patterns, no patient's data."""
