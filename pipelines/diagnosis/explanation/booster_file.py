@@ -1,0 +1,326 @@
+"""Read the trees of a stored XGBoost booster (UBJSON), with no other part of it brought to life.
+
+XGBoost's own ways to get at its trees (JSON or text dumps) take seconds per booster; an ensemble
+has up to a hundred boosters with thousands of trees each. The small part around the trees is read
+in Python, the trees themselves are scanned by compiled code.
+"""
+
+# ruff: noqa: PLR0917
+# Compiled functions take their arrays one by one.
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.diagnosis.explanation.compiled import compiled
+from pipelines.errors import ModelError
+
+# Arrays of a tree that are needed, with the UBJSON type XGBoost gives their values.
+TREE_ARRAYS: Mapping[str, str] = {
+    "left_children": "l",
+    "right_children": "l",
+    "split_indices": "l",
+    "split_conditions": "d",
+    "sum_hessian": "d",
+    "default_left": "U",
+    "split_type": "U",
+}
+
+_NUMBERS = {"i": ">b", "U": ">B", "I": ">h", "l": ">i", "L": ">q", "d": ">f", "D": ">d"}
+_CONSTANTS = {"Z": None, "T": True, "F": False}
+
+
+@dataclass(frozen=True)
+class BoosterFile:
+    """What a stored booster holds.
+
+    Attributes
+    ----------
+    content : ndarray of uint8
+        The file.
+    tree_class : ndarray of int64, shape (T,)
+        Class each tree votes for.
+    offsets, counts : ndarray of int64, shape (T, 7)
+        Where the arrays of each tree begin in the file, and their numbers of values, in the order
+        of ``TREE_ARRAYS``.
+    features : int
+        Number of features.
+    base : ndarray of float64, shape (K,)
+        Margin before the first tree.
+    """
+
+    content: npt.NDArray[np.uint8]
+    tree_class: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+    features: int
+    base: npt.NDArray[np.float64]
+
+
+def read_booster(data: bytes, source: str) -> BoosterFile:
+    """Locate the trees of a multi-class tree booster.
+
+    Parameters
+    ----------
+    data : bytes
+        As ``xgboost.Booster.save_raw('ubj')`` gives them.
+    source : str
+        How messages name it.
+
+    Raises
+    ------
+    ModelError
+        If it is no UBJSON, or a model other than trees with one output each.
+    """
+    reader = _Reader(data)
+    try:
+        learner = reader.value()["learner"]
+        booster = learner["gradient_booster"]
+        model = booster["model"]
+        parameters = learner["learner_model_param"]
+        classes, features = int(parameters["num_class"]), int(parameters["num_feature"])
+        base = np.atleast_1d(np.array(json.loads(parameters["base_score"]), dtype=np.float64))
+        tree_class = np.array(model["tree_info"], dtype=np.int64)
+    except (KeyError, IndexError, TypeError, ValueError, struct.error, RecursionError) as error:
+        raise ModelError(
+            f"{source} is not a booster as XGBoost stores it ({type(error).__name__}: {error}).",
+            "Store the model again.",
+        ) from error
+    if booster["name"] != "gbtree" or reader.offsets is None:
+        raise ModelError(f"{source} is a booster of kind {booster['name']!r}, not of trees.")
+    one_output = set(tree_class.tolist()) == set(range(classes))
+    if classes < 2 or not one_output or len(tree_class) != len(reader.offsets):
+        raise ModelError(
+            f"{source} has no tree of its own for each class.",
+            "Models with one output only, or with several per tree, cannot be explained.",
+        )
+    if base.size not in (1, classes):
+        raise ModelError(f"{source} has {base.size} base scores for {classes} classes.")
+    return BoosterFile(
+        np.frombuffer(data, np.uint8),
+        tree_class,
+        reader.offsets,
+        reader.counts,
+        features,
+        np.broadcast_to(base, (classes,)),
+    )
+
+
+class _Reader:
+    """Reads UBJSON (ubjson.org, draft 12) as far as XGBoost uses it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._position = 0
+        self.offsets: npt.NDArray[np.int64] | None = None
+        self.counts = np.zeros((0, len(TREE_ARRAYS)), np.int64)
+
+    def value(self) -> Any:
+        """Read the value at the current position."""
+        return self._typed(self._character())
+
+    def _typed(self, kind: str) -> Any:
+        if kind == "{":
+            return self._object()
+        if kind == "[":
+            return self._array()
+        if kind == "S":
+            return self._text()
+        if kind in _CONSTANTS:
+            return _CONSTANTS[kind]
+        return self._number(kind)
+
+    def _character(self) -> str:
+        self._position += 1
+        return chr(self._data[self._position - 1])
+
+    def _peek(self) -> str:
+        return chr(self._data[self._position])
+
+    def _number(self, kind: str) -> Any:
+        if kind not in _NUMBERS:
+            raise ValueError(f"unknown type {kind!r} at byte {self._position}")
+        (number,) = struct.unpack_from(_NUMBERS[kind], self._data, self._position)
+        self._position += struct.calcsize(_NUMBERS[kind])
+        return number
+
+    def _length(self) -> int:
+        length = self._number(self._character())
+        if not 0 <= length <= len(self._data):
+            raise ValueError(f"impossible length {length} at byte {self._position}")
+        return int(length)
+
+    def _text(self) -> str:
+        length = self._length()
+        self._position += length
+        if self._position > len(self._data):
+            raise ValueError("the file ends within a text")
+        return self._data[self._position - length : self._position].decode("utf-8")
+
+    def _object(self) -> dict[str, Any]:
+        content: dict[str, Any] = {}
+        while self._peek() != "}":
+            name = self._text()
+            if name == "trees" and self.offsets is None:
+                self._trees()
+                content[name] = None
+            else:
+                content[name] = self.value()
+        self._position += 1
+        return content
+
+    def _array(self) -> list[Any]:
+        kind = None
+        if self._peek() == "$":
+            self._position += 1
+            kind = self._character()
+        if self._peek() != "#":
+            if kind is not None:
+                raise ValueError(f"array without a length at byte {self._position}")
+            items = []
+            while self._peek() != "]":
+                items.append(self.value())
+            self._position += 1
+            return items
+        self._position += 1
+        length = self._length()
+        return [self.value() if kind is None else self._typed(kind) for _ in range(length)]
+
+    def _trees(self) -> None:
+        """Scan the list of trees instead of reading it."""
+        if self._data[self._position : self._position + 2] != b"[#":
+            raise ValueError("trees are not a list with a length")
+        self._position += 2
+        length = self._length()
+        names = np.zeros((len(TREE_ARRAYS), 32), np.uint8)
+        for row, name in zip(names, TREE_ARRAYS, strict=True):
+            row[: len(name)] = np.frombuffer(name.encode(), np.uint8)
+        sizes = np.array([len(name) for name in TREE_ARRAYS])
+        kinds = np.array([ord(kind) for kind in TREE_ARRAYS.values()], np.uint8)
+        offsets = np.full((length, len(TREE_ARRAYS)), -1, np.int64)
+        counts = np.zeros_like(offsets)
+        content = np.frombuffer(self._data, np.uint8)
+        end = _scan_trees(content, self._position, names, sizes, kinds, offsets, counts)
+        if end < 0:
+            raise ValueError(f"tree {-end - 1} cannot be read")
+        if (offsets < 0).any() or (counts != counts[:, :1]).any() or (counts < 1).any():
+            raise ValueError("a tree lacks some of its arrays")
+        self._position = end
+        self.offsets, self.counts = offsets, counts
+
+
+@compiled
+def _width(kind):  # type: ignore[no-untyped-def]
+    """Return the number of bytes of a number or constant; -1 for anything else."""
+    if kind in (ord("i"), ord("U"), ord("C")):
+        return 1
+    if kind == ord("I"):
+        return 2
+    if kind in (ord("l"), ord("d")):
+        return 4
+    if kind in (ord("L"), ord("D")):
+        return 8
+    if kind in (ord("Z"), ord("T"), ord("F")):
+        return 0
+    return -1
+
+
+@compiled
+def _length_at(content, at):  # type: ignore[no-untyped-def]
+    """Return a length and the position after it; -1 if there is none."""
+    if at + 9 > content.size or content[at] != ord("L"):
+        return -1, at
+    length = np.int64(0)
+    for byte in content[at + 1 : at + 9]:
+        length = (length << np.int64(8)) | np.int64(byte)
+    if length < 0 or length > content.size:
+        return -1, at
+    return length, at + 9
+
+
+@compiled
+def _array_at(content, at):  # type: ignore[no-untyped-def]
+    """Read the head of an array: type of its values, their number and position, and its end.
+
+    The end is -1 if it is no array of numbers; an untyped array may only be empty.
+    """
+    kind = np.uint8(0)
+    if at + 2 < content.size and content[at] == ord("$"):
+        kind = content[at + 1]
+        at += 2
+    if at >= content.size or content[at] != ord("#"):
+        return kind, 0, at, -1
+    length, at = _length_at(content, at + 1)
+    width = _width(kind)
+    if kind == 0 and length == 0:
+        width = 0
+    if length < 0 or width < 0 or at + length * width > content.size:
+        return kind, 0, at, -1
+    return kind, length, at, at + length * width
+
+
+@compiled
+def _scalar_end(content, at, kind):  # type: ignore[no-untyped-def]
+    """Return the position after a number, constant or text; -1 if it is none of them."""
+    if kind == ord("S"):
+        length, at = _length_at(content, at)
+        return at + length if length >= 0 else -1
+    width = _width(kind)
+    return at + width if width >= 0 else -1
+
+
+@compiled
+def _row_of(content, at, size, kind, names, sizes, kinds):  # type: ignore[no-untyped-def]
+    """Return which of the wanted arrays has this name and type, or -1."""
+    for row in range(names.shape[0]):
+        if sizes[row] != size or kinds[row] != kind:
+            continue
+        same = True
+        for i in range(size):
+            same = same and names[row, i] == content[at + i]
+        if same:
+            return row
+    return -1
+
+
+@compiled
+def _scan_trees(content, at, names, sizes, kinds, offsets, counts):  # type: ignore[no-untyped-def]
+    """Fill offsets and counts; return the position after the trees, or -1 - tree if unreadable.
+
+    A tree is an object of numbers, arrays of numbers and objects of texts.
+    """
+    for tree in range(offsets.shape[0]):
+        if at >= content.size or content[at] != ord("{"):
+            return -1 - tree
+        at += 1
+        depth = 1
+        while depth > 0:
+            if at >= content.size:
+                return -1 - tree
+            if content[at] == ord("}"):
+                depth -= 1
+                at += 1
+                continue
+            size, name = _length_at(content, at)
+            at = name + size
+            if size < 0 or at >= content.size:
+                return -1 - tree
+            kind = content[at]
+            at += 1
+            if kind == ord("{"):
+                depth += 1
+            elif kind == ord("["):
+                kind, length, start, at = _array_at(content, at)
+                row = _row_of(content, name, size, kind, names, sizes, kinds)
+                if row >= 0 and depth == 1:
+                    offsets[tree, row] = start
+                    counts[tree, row] = length
+            else:
+                at = _scalar_end(content, at, kind)
+            if at < 0:
+                return -1 - tree
+    return at

@@ -1,0 +1,243 @@
+"""SHAP values of an ensemble: what each feature adds to the margin of each class, per sample."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.diagnosis.ensemble import Ensemble
+from pipelines.diagnosis.explanation.flat_trees import FlatTrees, flatten_booster, tile_rows
+from pipelines.diagnosis.explanation.tree_kernel import TILE, explain_tile
+from pipelines.errors import DataError
+from pipelines.harmonization.native import NativeScores
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+# Called with the number of steps done and of all steps.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Margins of an ensemble and their parts.
+
+    Attributes
+    ----------
+    values : float32 array (n, K, p)
+        SHAP values of the margins averaged over members (before the temperature): with ``base``
+        they add up to the mean of ``member_margins``.
+    base : float64 array (K,)
+        Mean margin over the training weight, before any feature is known.
+    member_margins : float32 array (M, n, K)
+        Margins of every member; XGBoost's own up to rounding (1e-5).
+    """
+
+    values: Float32
+    base: Float64
+    member_margins: Float32
+
+
+@dataclass(frozen=True)
+class FoldEnsemble:
+    """An ensemble of the evaluation and the samples it was not trained on.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+        Trained on the other folds.
+    rows : int array
+        Positions of the fold's test samples.
+    """
+
+    ensemble: Ensemble
+    rows: npt.NDArray[np.intp]
+
+
+def shap_values(
+    ensemble: Ensemble,
+    features: Float64,
+    *,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Explanation:
+    """Explain samples whose features are known.
+
+    The margin of an ensemble is a mean, so its SHAP values are the mean of those of its members.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        M members, K classes, p features.
+    features : float64 array (n, p)
+        Harmonized features; NaN where missing (imputed as in prediction).
+    threads : int
+        Threads to use.
+    progress : callable, optional
+        Told how many members are done.
+
+    Returns
+    -------
+    Explanation
+        Exact path-dependent TreeSHAP values, as ``shap.TreeExplainer`` gives for each member.
+
+    Raises
+    ------
+    ModelError
+        If a member is no tree booster for these features and classes.
+    """
+    prepared = {k: _tiles(x) for k, x in ensemble.prepare(features).items()}
+    shape = (len(ensemble.classes), len(ensemble.feature_names), len(features))
+    total, base = np.zeros(shape), np.zeros(shape[0])
+    margins = np.empty((len(ensemble.members), shape[2], shape[0]), np.float32)
+    with ThreadPoolExecutor(threads) as pool:
+        for number, member in enumerate(ensemble.members):
+            trees = member_trees(ensemble, number)
+            tiles = prepared[member.neighbours]
+
+            def explain_class(
+                group: int, trees: FlatTrees = trees, tiles: Sequence[Float32] = tiles
+            ) -> Float32:
+                return _explain_class(trees, group, tiles)
+
+            for group, values in enumerate(pool.map(explain_class, range(shape[0]))):
+                total[group] += values
+                margins[number, :, group] = trees.expected[group] + values.sum(
+                    axis=0, dtype=np.float64
+                )
+            base += trees.expected
+            if progress:
+                progress(number + 1, len(ensemble.members))
+    count = len(ensemble.members)
+    values = np.ascontiguousarray((total / count).transpose(2, 0, 1), dtype=np.float32)
+    return Explanation(values, base / count, margins)
+
+
+def explain_native(
+    ensemble: Ensemble,
+    native: NativeScores,
+    *,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Explanation:
+    """Explain samples from their scores; the mean over the draws of the harmonization.
+
+    Parameters
+    ----------
+    ensemble, threads, progress
+        As for :func:`shap_values`; progress counts members and draws.
+    native : NativeScores
+        n samples.
+
+    Raises
+    ------
+    DataError
+        If a muscle or the thresholds of a scale are missing.
+    """
+    draws, members = ensemble.harmonization.draws, len(ensemble.members)
+    parts = []
+    for draw in range(draws):
+        features = ensemble.harmonization.transform(native, draw=draw)
+        report = None
+        if progress:
+
+            def report(done: int, _: int, draw: int = draw) -> None:
+                progress(draw * members + done, draws * members)
+
+        parts.append(shap_values(ensemble, features, threads=threads, progress=report))
+    if draws == 1:
+        return parts[0]
+    return Explanation(
+        np.mean([part.values for part in parts], axis=0),
+        parts[0].base,
+        np.mean([part.member_margins for part in parts], axis=0),
+    )
+
+
+def explain_folds(
+    folds: Iterable[FoldEnsemble],
+    native: NativeScores,
+    classes: Sequence[str],
+    feature_names: Sequence[str],
+    *,
+    threads: int = 1,
+) -> tuple[Float32, Float64]:
+    """Explain every sample by the ensemble of the fold that did not train on it.
+
+    Parameters
+    ----------
+    folds : iterable of FoldEnsemble
+        Together they hold each sample once. Taken one at a time, so that they can be trained when
+        they are needed.
+    native : NativeScores
+        n samples.
+    classes : sequence of str
+        The K classes of every fold.
+    feature_names : sequence of str
+        The p features of the result; one that a fold does not use gets 0 there.
+    threads : int
+        Threads to use.
+
+    Returns
+    -------
+    values : float32 array (n, K, p)
+    base : float64 array (n, K)
+        Base values of the fold that explained the sample.
+
+    Raises
+    ------
+    DataError
+        If folds differ in classes, use an unlisted feature, or do not hold each sample once.
+    """
+    n = len(native.samples)
+    position = {name: i for i, name in enumerate(feature_names)}
+    values = np.zeros((n, len(classes), len(feature_names)), np.float32)
+    base = np.empty((n, len(classes)))
+    seen = np.zeros(n, np.intp)
+    for fold in folds:
+        if fold.ensemble.classes != tuple(classes):
+            raise DataError("the ensembles of the folds have different classes")
+        unlisted = sorted(set(fold.ensemble.feature_names) - set(position))
+        if unlisted:
+            raise DataError(f"the list of features lacks {', '.join(unlisted)}")
+        part = explain_native(fold.ensemble, native.subset(fold.rows), threads=threads)
+        columns = np.array([position[name] for name in fold.ensemble.feature_names])
+        values[np.ix_(fold.rows, np.arange(len(classes)), columns)] = part.values
+        base[fold.rows] = part.base
+        np.add.at(seen, fold.rows, 1)
+    if (seen != 1).any():
+        raise DataError("the folds to explain do not hold every sample exactly once")
+    return values, base
+
+
+def member_trees(ensemble: Ensemble, number: int) -> FlatTrees:
+    """Read the trees of a member and check that they belong to the ensemble.
+
+    Raises
+    ------
+    ModelError
+        If the booster cannot be read, or has other numbers of classes or features.
+    """
+    return flatten_booster(
+        ensemble.members[number].data,
+        f"member {number + 1} of the ensemble",
+        classes=len(ensemble.classes),
+        features=len(ensemble.feature_names),
+    )
+
+
+def _tiles(prepared: Float32) -> list[Float32]:
+    return [tile_rows(prepared[start : start + TILE]) for start in range(0, len(prepared), TILE)]
+
+
+def _explain_class(trees: FlatTrees, group: int, tiles: Sequence[Float32]) -> Float32:
+    """Return SHAP values (p, n) of one class."""
+    parts = []
+    for rows in tiles:
+        values = np.zeros((trees.features, rows.shape[1]), np.float32)
+        explain_tile(trees, group, rows, values)
+        parts.append(values)
+    if not parts:
+        return np.zeros((trees.features, 0), np.float32)
+    return np.concatenate(parts, axis=1)

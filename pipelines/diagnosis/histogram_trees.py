@@ -1,0 +1,113 @@
+"""Boosted histogram trees for the search, compiled for small cohorts.
+
+A search makes thousands of fits and keeps none of them: it only wants the margins of the
+validation rows. On a few thousand rows XGBoost spends most of such a fit on work without effect:
+it sums histograms over rows and columns that a tree does not sample. These trees are grown by the
+rules of XGBoost's ``hist`` method (same bins, gains, limits and leaves; without sampling, tests
+find the same margins) and visit only what is sampled, which makes a fit about three times cheaper.
+The members of the ensemble are trained by XGBoost itself.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.diagnosis.boosting import training_matrix
+
+FloatArray = npt.NDArray[np.float32]
+BinArray = npt.NDArray[np.uint8]
+IntArray = npt.NDArray[np.intp]
+
+
+class BinnedRows:
+    """Training rows in the bins that XGBoost would use.
+
+    Parameters
+    ----------
+    features : float32 array (n, p)
+        Prepared rows, without NaN.
+    y : int array (n,)
+        Class numbers.
+    weights : float32 array (n,), optional
+        Sample weights.
+    max_bin : int
+        Bins of a feature, at most 256.
+    """
+
+    def __init__(
+        self, features: FloatArray, y: IntArray, weights: FloatArray | None, max_bin: int
+    ) -> None:
+        self._starts, self._cuts = training_matrix(features, y, weights, max_bin).get_quantile_cut()
+        self.bins = self.bin(features)
+        self.y = y.astype(np.int64)
+        self.weights = np.ones(len(y), np.float32) if weights is None else weights
+
+    def bin(self, features: FloatArray) -> BinArray:
+        """Return the bins of rows, uint8 (n, p)."""
+        from pipelines.diagnosis.compiled_trees import find_bins
+
+        bins: BinArray = find_bins(
+            np.ascontiguousarray(features), self._starts.astype(np.int64), self._cuts
+        )
+        return bins
+
+
+def validation_margins(
+    train: BinnedRows,
+    validation: BinArray,
+    y_validation: IntArray,
+    parameters: Mapping[str, Any],
+    *,
+    classes: int,
+    seed: int,
+    patience: int = 0,
+) -> tuple[FloatArray, int]:
+    """Train on some rows and return the margins of others.
+
+    Parameters
+    ----------
+    train : BinnedRows
+        Training rows.
+    validation : uint8 array (m, p)
+        Other rows, binned by `train`.
+    y_validation : int array (m,)
+        Their class numbers, for early stopping.
+    parameters : mapping
+        Hyper-parameters by XGBoost's names.
+    classes : int
+        Number of classes K.
+    seed : int
+        Of row and column sampling.
+    patience : int
+        Rounds without a better validation loss before the fit stops; 0 never stops.
+
+    Returns
+    -------
+    margins : float32 array (m, K)
+        Of the validation rows, after the best round with early stopping.
+    rounds : int
+        Rounds that made them.
+    """
+    from pipelines.diagnosis.compiled_trees import boost
+
+    columns = max(1, int(parameters["colsample_bytree"] * train.bins.shape[1]))
+    margins, rounds = boost(
+        train.bins,
+        train.y,
+        train.weights,
+        validation,
+        y_validation.astype(np.int64),
+        classes,
+        (
+            np.float32(parameters["eta"]),
+            int(parameters["max_depth"]),
+            float(parameters["min_child_weight"]),
+            float(parameters["lambda"]),
+            float(parameters["gamma"]),
+        ),
+        (float(parameters["subsample"]), columns, seed),
+        (int(parameters["rounds"]), patience),
+    )
+    return margins, int(rounds)

@@ -1,0 +1,192 @@
+"""Nested cross-validation of the diagnostic ensemble (paper, sections 2.5 and 2.6)."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.diagnosis.checkpoint import search_folder
+from pipelines.diagnosis.cohort import Cohort, training_cohort
+from pipelines.diagnosis.ensemble import MemberParameters, combined_probabilities
+from pipelines.diagnosis.folds import grouped_folds
+from pipelines.diagnosis.outer_fold import FoldResult, FoldTask, run_fold
+from pipelines.diagnosis.protocol import Protocol
+from pipelines.harmonization.harmonize import HarmonizationOptions
+from pipelines.harmonization.native import NativeScores
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.intp]
+
+# Runs the folds: given the function and its tasks, yields the results in any order.
+MapTasks = Callable[[Callable[[FoldTask], FoldResult], Iterable[FoldTask]], Iterator[FoldResult]]
+
+
+@dataclass(frozen=True)
+class NestedResult:
+    """Honest predictions for every sample, and the members that the search found.
+
+    Attributes
+    ----------
+    classes : tuple of str
+        K diagnoses, sorted.
+    samples : DataFrame
+        The n samples used, as in :class:`NativeScores`.
+    y : int array (n,)
+        Their class numbers.
+    fold : int array (n,)
+        Outer fold in which each was tested.
+    margins : float32 array (n, K)
+        Mean margins of the members of that fold, which never saw the sample.
+    probabilities : float32 array (n, K)
+        Of the ensemble.
+    member_margins : tuple of float32 array (M, n_fold, K)
+        Margins of the members of each fold, samples in the order of their rows.
+    comparators : dict of str to float32 array (n, K)
+        Probabilities of the comparators.
+    trials : DataFrame
+        All trials of all folds, see :func:`pipelines.diagnosis.search.search`.
+    members : tuple of MemberParameters
+        Hyper-parameters of the members of all folds.
+    options : HarmonizationOptions
+        How scores were made comparable.
+    protocol : Protocol
+        How it was done.
+    excluded : dict of str to int
+        Diagnoses left out because they are rare, and their numbers of samples.
+    undiagnosed : int
+        Samples left out because they have no diagnosis.
+    seconds : float
+        CPU time of all folds.
+    """
+
+    classes: tuple[str, ...]
+    samples: pd.DataFrame
+    y: IntArray
+    fold: IntArray
+    margins: FloatArray
+    probabilities: FloatArray
+    member_margins: tuple[FloatArray, ...]
+    comparators: dict[str, FloatArray]
+    trials: pd.DataFrame
+    members: tuple[MemberParameters, ...]
+    options: HarmonizationOptions
+    protocol: Protocol
+    excluded: dict[str, int]
+    undiagnosed: int
+    seconds: float
+
+    def best_members(self, count: int) -> list[MemberParameters]:
+        """Return the members with the highest inner scores; earlier folds first if equal."""
+        return sorted(self.members, key=lambda m: (-m.score, m.fold, m.trial))[:count]
+
+
+def run_nested(
+    native: NativeScores,
+    labels: Sequence[object],
+    options: HarmonizationOptions,
+    protocol: Protocol,
+    *,
+    checkpoint: Path | None = None,
+    map_tasks: MapTasks | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> NestedResult:
+    """Search, train and evaluate the ensemble in nested cross-validation.
+
+    The result depends on data, options and protocol (with its seed) only: neither on the number
+    of processes nor on interruptions.
+
+    Parameters
+    ----------
+    native : NativeScores
+        Samples.
+    labels : sequence
+        Diagnosis of each; None or NaN where unknown (not used).
+    options : HarmonizationOptions
+        How scores are made comparable; what is fitted, is fitted inside each fold.
+    protocol : Protocol
+        The protocol.
+    checkpoint : Path, optional
+        Folder for the records of searches. A search that was killed goes on from there.
+    map_tasks : callable, optional
+        Runs the outer folds, for instance in several processes: given a function and an iterable
+        of picklable tasks, it returns an iterator over results in any order.
+    progress : callable, optional
+        Called with the trials done and their total: after every trial if the folds run here,
+        after every fold with `map_tasks`.
+
+    Raises
+    ------
+    DataError
+        If the cohort can't be split into these folds or all trials of a fold failed.
+    """
+    cohort = training_cohort(native, labels, protocol.minimum_samples)
+    splits = grouped_folds(
+        cohort.y, cohort.patients, cohort.classes, protocol.outer_folds, protocol.seed
+    )
+    folder = checkpoint and search_folder(checkpoint, cohort, options, protocol)
+    counter = _Counter(len(splits) * protocol.trials, progress)
+    per_trial = None if map_tasks else counter.advance
+    tasks = (
+        FoldTask(i, cohort, split, options, protocol, folder, per_trial)
+        for i, split in enumerate(splits)
+    )
+    results = []
+    for result in (map_tasks or map)(run_fold, tasks):
+        results.append(result)
+        if map_tasks:
+            counter.advance(protocol.trials)
+    return _pooled(cohort, sorted(results, key=lambda r: r.fold), options, protocol)
+
+
+class _Counter:
+    """Counts trials and tells how many are done."""
+
+    def __init__(self, total: int, report: Callable[[int, int], None] | None) -> None:
+        self._done = 0
+        self._total = total
+        self._report = report
+
+    def advance(self, count: int = 1) -> None:
+        """Count trials."""
+        self._done += count
+        if self._report:
+            self._report(self._done, self._total)
+
+
+def _pooled(
+    cohort: Cohort,
+    results: Sequence[FoldResult],
+    options: HarmonizationOptions,
+    protocol: Protocol,
+) -> NestedResult:
+    """Put the test rows of all folds together."""
+    shape = (len(cohort.y), len(cohort.classes))
+    fold = np.full(len(cohort.y), -1, np.intp)
+    margins, probabilities = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
+    comparators = {name: np.full(shape, np.nan, np.float32) for name in results[0].comparators}
+    for result in results:
+        fold[result.rows] = result.fold
+        margins[result.rows] = result.member_margins.mean(axis=0)
+        probabilities[result.rows] = combined_probabilities(result.member_margins, protocol.combine)
+        for name, values in result.comparators.items():
+            comparators[name][result.rows] = values
+    return NestedResult(
+        classes=cohort.classes,
+        samples=cohort.native.samples,
+        y=cohort.y,
+        fold=fold,
+        margins=margins,
+        probabilities=probabilities,
+        member_margins=tuple(r.member_margins for r in results),
+        comparators=comparators,
+        trials=pd.concat([r.trials for r in results], ignore_index=True),
+        members=tuple(m for r in results for m in r.members),
+        options=options,
+        protocol=protocol,
+        excluded=cohort.excluded,
+        undiagnosed=cohort.undiagnosed,
+        seconds=sum(r.seconds for r in results),
+    )

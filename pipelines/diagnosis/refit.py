@@ -1,0 +1,95 @@
+"""Train again what the nested search found: the deployed ensemble, and those of the folds."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from pipelines.diagnosis.cohort import Cohort, training_cohort
+from pipelines.diagnosis.ensemble import Ensemble
+from pipelines.diagnosis.member_training import train_ensemble
+from pipelines.diagnosis.nested import NestedResult
+from pipelines.errors import DataError
+from pipelines.harmonization.native import NativeScores
+
+
+def refit_ensemble(
+    native: NativeScores,
+    labels: Sequence[object],
+    nested: NestedResult,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Ensemble:
+    """Train the members of all outer folds on all samples: the ensemble to deploy.
+
+    Parameters
+    ----------
+    native : NativeScores
+        The samples given to :func:`pipelines.diagnosis.nested.run_nested`.
+    labels : sequence
+        Their diagnoses.
+    nested : NestedResult
+        What the search found.
+    progress : callable, optional
+        Called with the members trained and their total.
+
+    Raises
+    ------
+    DataError
+        If the samples are not those of the search.
+    """
+    cohort = _same_cohort(native, labels, nested)
+    return train_ensemble(
+        cohort,
+        np.arange(len(cohort.y)),
+        nested.members,
+        nested.options,
+        nested.protocol,
+        progress=progress,
+    )
+
+
+def fold_ensemble(
+    native: NativeScores, labels: Sequence[object], nested: NestedResult, fold: int
+) -> Ensemble:
+    """Train the ensemble of one outer fold again, to explain the samples it has not seen.
+
+    Parameters
+    ----------
+    native : NativeScores
+        The samples given to :func:`pipelines.diagnosis.nested.run_nested`.
+    labels : sequence
+        Their diagnoses.
+    nested : NestedResult
+        What the search found.
+    fold : int
+        Outer fold; its test samples are those with ``nested.fold == fold``.
+
+    Raises
+    ------
+    DataError
+        If the samples are not those of the search.
+    """
+    cohort = _same_cohort(native, labels, nested)
+    return train_ensemble(
+        cohort,
+        np.flatnonzero(nested.fold != fold),
+        [m for m in nested.members if m.fold == fold],
+        nested.options,
+        nested.protocol,
+    )
+
+
+def _same_cohort(native: NativeScores, labels: Sequence[object], nested: NestedResult) -> Cohort:
+    """Return the training samples, or refuse others than those of the search."""
+    cohort = training_cohort(native, labels, nested.protocol.minimum_samples)
+    same = (
+        cohort.classes == nested.classes
+        and cohort.native.samples.index.equals(nested.samples.index)
+        and np.array_equal(cohort.y, nested.y)
+    )
+    if not same:
+        raise DataError(
+            "the samples or their diagnoses differ from those of the search",
+            "run the search again on the present cohort",
+        )
+    return cohort

@@ -1,0 +1,91 @@
+"""Training profiles and the search space."""
+
+import json
+
+import pytest
+
+from pipelines.diagnosis.protocol import load_profile, profile_names
+from pipelines.diagnosis.search_space import Parameter, load_search_space
+from pipelines.errors import DataError
+
+
+def test_paper_profile_is_the_published_protocol():
+    protocol = load_profile("paper")
+
+    assert (protocol.outer_folds, protocol.inner_folds) == (10, 5)
+    assert (protocol.trials, protocol.random_trials, protocol.percentile) == (60, 30, 90)
+    assert (protocol.balance, protocol.combine) == ("smote-nc", "margins")
+    assert (protocol.early_stopping, protocol.abandon, protocol.minimum_samples) == (0, 3, 30)
+    assert protocol.space == load_search_space()
+
+
+def test_search_space_reads_every_range():
+    space = load_search_space()
+
+    assert space["eta"] == Parameter(0.03, 0.3, log=True)
+    assert space["rounds"] == Parameter(50, 300, integer=True)
+    assert space["augmentation_factor"] == Parameter(1.0, 2.0)
+    assert set(space) == {
+        "eta", "max_depth", "min_child_weight", "subsample", "colsample_bytree", "lambda", "gamma",
+        "rounds", "augmentation_factor", "smote_k", "knn_k",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["fast", "weights", "quick"])
+def test_other_profiles_change_only_what_they_list(name):
+    published, protocol = load_profile("paper"), load_profile(name)
+
+    assert (protocol.percentile, protocol.combine) == (published.percentile, published.combine)
+    for parameter, space in protocol.space.items():
+        whole = published.space[parameter]
+        if name != "quick":
+            assert whole.low <= space.low <= space.high <= whole.high
+        assert (space.log, space.integer) == (whole.log, whole.integer)
+
+
+def test_class_weights_have_no_oversampling_parameters():
+    space = load_profile("weights").space
+
+    assert not {"augmentation_factor", "smote_k"} & set(space)
+    assert {"augmentation_factor", "smote_k"} <= set(load_profile("fast").space)
+
+
+def test_overrides_keep_the_rest_of_the_profile():
+    protocol = load_profile("paper", trials=8, random_trials=4, space={"rounds": {"high": 60}})
+
+    assert (protocol.trials, protocol.outer_folds) == (8, 10)
+    assert protocol.space["rounds"] == Parameter(50, 60, integer=True)
+    assert protocol.space["eta"] == load_search_space()["eta"]
+
+
+def test_protocol_is_json_able():
+    assert json.loads(json.dumps(load_profile("fast").as_dict()))["space"]["eta"]["low"] > 0
+
+
+def test_unknown_profile_names_the_known_ones():
+    with pytest.raises(DataError, match="no training profile 'slow'") as error:
+        load_profile("slow")
+    assert error.value.hint == f"choose {', '.join(profile_names())}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"trails": 3}, "a training protocol has no setting trails"),
+        ({"outer_folds": 1}, "outer_folds is 1, outside 2 to 1000"),
+        ({"percentile": 101}, "percentile is 101, outside 0 to 100"),
+        ({"masking": -0.1}, "masking is -0.1, outside 0 to 1"),
+        ({"seed": True}, "seed is True, which is no number"),
+        ({"trials": "many"}, "trials is 'many', which is no number"),
+        ({"random_trials": 61}, "61 random trials are more than the 60 trials"),
+        ({"balance": "smote"}, "balance is 'smote'"),
+        ({"abandon": -1}, "abandon is -1, outside 0 to inf"),
+        ({"combine": "votes"}, "combine is 'votes'"),
+        ({"space": {"depth": {"low": 1}}}, "the search space has no hyper-parameter 'depth'"),
+        ({"space": {"rounds": {"low": 400}}}, "a search range from 400 to 300 is empty"),
+    ],
+)
+def test_impossible_settings_are_refused(changes, message):
+    with pytest.raises(DataError) as error:
+        load_profile("paper", **changes)
+    assert error.value.message == message
