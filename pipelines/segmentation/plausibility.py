@@ -27,7 +27,7 @@ MAX_VOLUME_RATIO = 2.0
 MIN_COMPARED_ML = 5.0
 # Mean distance of all muscles from their usual places, in standard deviations, above which another
 # body region was scanned. Measured: thighs segmented by the bundled model 0.6 to 1.0, lower legs
-# 1.8 to 3.6; parts of the reference maps, each against the others, 0.4 to 1.7.
+# 1.6 to 3.6; parts of the reference maps, each against the others, 0.4 to 1.7.
 MAX_DEVIATION = 1.7
 # The same where the network itself is unsure: its median expected Dice is 0.79 and more in thighs,
 # 0.75 and less in lower legs.

@@ -1,12 +1,10 @@
 """Predict labels with nnU-Net v2, in one process and with bounded memory (imports torch).
 
-nnU-Net's own preprocessor and sliding-window predictor do the work. Around them: no worker
-processes, no shared memory, no environment variables, no mirroring, the volume cut to the body,
-two-dimensional networks fed a few slices at a time, and labels chosen slice by slice.
+nnU-Net's own preprocessor does the work, and tiles and their weights are nnU-Net's. Around them: no
+worker processes, no shared memory, no environment variables, no mirroring, the volume cut to the
+body, two-dimensional networks fed a few slices at a time, and labels chosen slice by slice.
 """
 
-import contextlib
-import io
 import logging
 import math
 from collections.abc import Callable, Iterator
@@ -37,7 +35,6 @@ Progress = Callable[[int, int], None]
 TILE_STEP = 0.7
 # Logits held at a time for a two-dimensional network.
 BLOCK_BYTES = 256 * 1024**2
-_BYTES_PER_LOGIT = 2  # nnU-Net adds up tiles in float16
 # Share of the free GPU memory that the logits of a whole volume may take.
 _GPU_SHARE = 0.4
 
@@ -226,61 +223,39 @@ def _logits(
     data: npt.NDArray[np.float32], segmenter: Segmenter, progress: Progress | None
 ) -> Iterator[tuple[int, torch.Tensor]]:
     """Yield blocks of logits along the first axis, averaged over folds, with their start."""
-    network = segmenter.network
-    per_slice = network.n_classes * math.prod(data.shape[2:]) * _BYTES_PER_LOGIT
-    flat = len(network.patch_size) == 2
-    step = max(1, BLOCK_BYTES // per_slice) if flat else data.shape[1]
-    predictor = _predictor(segmenter, logits_bytes=per_slice * min(step, data.shape[1]))
-    counter = _TileCounter(_count_tiles(data.shape[1:], segmenter) * len(segmenter.folds), progress)
+    from pipelines.segmentation.sliding_window import BYTES_PER_LOGIT, count_tiles, slide
+
+    network, device = segmenter.network, torch.device(segmenter.device)
+    patch = network.patch_size
+    per_slice = network.n_classes * math.prod(data.shape[2:]) * BYTES_PER_LOGIT
+    step = max(1, BLOCK_BYTES // per_slice) if len(patch) == 2 else data.shape[1]
+    results = _results_device(device, per_slice * min(step, data.shape[1]))
+    tiles = count_tiles(data.shape[1:], patch, segmenter.tile_step) * len(segmenter.folds)
+    counter = _TileCounter(tiles, progress)
     for first in range(0, data.shape[1], step):
-        block = torch.from_numpy(data[:, first : first + step])
+        block = torch.from_numpy(data[:, first : first + step]).to(results)
         total: torch.Tensor | None = None
         for fold in segmenter.folds:
-            predictor.network = _Counted(fold, counter)
-            logits = predictor.predict_sliding_window_return_logits(block).to("cpu")
+            logits = slide(
+                block,
+                fold,
+                patch,
+                step=segmenter.tile_step,
+                device=device,
+                results=results,
+                done=counter,
+            ).to("cpu")
             total = logits if total is None else total.add_(logits)
         if total is not None:
             yield first, total.div_(len(segmenter.folds))
 
 
-def _predictor(segmenter: Segmenter, *, logits_bytes: int) -> Any:
-    """Set up nnU-Net's predictor without its look-up of trainer classes."""
-    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
-
-    device = torch.device(segmenter.device)
-    on_device = device.type == "cuda" and (
+def _results_device(device: torch.device, logits_bytes: int) -> torch.device:
+    """Choose where logits are added up: on the GPU if they fit, else in main memory."""
+    fits = device.type == "cuda" and (
         logits_bytes < _GPU_SHARE * torch.cuda.mem_get_info(device)[0]
     )
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints that CPUs are CPUs
-        predictor = nnUNetPredictor(
-            tile_step_size=segmenter.tile_step,
-            use_gaussian=True,
-            use_mirroring=False,
-            perform_everything_on_device=on_device,
-            device=device,
-            allow_tqdm=False,
-        )
-    network = segmenter.network
-    predictor.manual_initialization(
-        network=segmenter.folds[0],
-        plans_manager=network.plans_manager,
-        configuration_manager=network.configuration_manager,
-        parameters=None,
-        dataset_json=dict(segmenter.files.dataset),
-        trainer_name="",
-        inference_allowed_mirroring_axes=None,
-    )
-    return predictor
-
-
-def _count_tiles(shape: tuple[int, ...], segmenter: Segmenter) -> int:
-    from nnunetv2.inference.sliding_window_prediction import compute_steps_for_sliding_window
-
-    patch = segmenter.network.patch_size
-    size = shape[-len(patch) :]
-    padded = tuple(max(n, p) for n, p in zip(size, patch, strict=True))
-    steps = compute_steps_for_sliding_window(padded, patch, segmenter.tile_step)
-    return math.prod(len(s) for s in steps) * math.prod(shape[: -len(patch)])
+    return device if fits else torch.device("cpu")
 
 
 class _TileCounter:
@@ -295,17 +270,3 @@ class _TileCounter:
         self._done += 1
         if self._progress is not None:
             self._progress(self._done, self._total)
-
-
-class _Counted(torch.nn.Module):
-    """A network that reports every tile it has done."""
-
-    def __init__(self, network: torch.nn.Module, counter: _TileCounter) -> None:
-        super().__init__()
-        self._network = network
-        self._counter = counter
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self._network(image)
-        self._counter()
-        return logits

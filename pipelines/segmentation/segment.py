@@ -12,6 +12,7 @@ from pipelines.geometry import Affine
 from pipelines.quality import Check
 from pipelines.segmentation.channels import ChannelStack, stack_channels
 from pipelines.segmentation.confidence import muscle_confidence, read_calibration
+from pipelines.segmentation.continuity import reassign_discontinuous
 from pipelines.segmentation.islands import remove_strays
 from pipelines.segmentation.plausibility import check_plausibility
 from pipelines.segmentation.predict import Progress, Segmenter, predict_labels
@@ -82,7 +83,8 @@ def segment(
         prediction, check = predict_single_limb(stack.data, columns, affine, segmenter, progress)
         mirror_checks = [check]
     split = split_sides(prediction.labels, affine, files.labels)
-    labels, removed = remove_strays(split.labels, affine)
+    continued, changed_ml = reassign_discontinuous(split.labels, affine)
+    labels, removed = remove_strays(continued, affine)
     confidence = muscle_confidence(labels, prediction, files.labels, read_calibration(files.folder))
     median = float(confidence["soft_dice"].median()) if len(confidence) else None
     plausibility = check_plausibility(
@@ -99,6 +101,7 @@ def segment(
         "Channels": [kind or "missing" for kind in stack.kinds],
         "LogitInterpolation": "linear",
         "MirrorCompletion": columns is not None,
+        "DiscontinuousVolumeReassigned": round(changed_ml, 3),
         "StrayVolumeRemoved": round(sum(removed.values()), 3),
         "StrayVolumeUnits": "ml",
     }

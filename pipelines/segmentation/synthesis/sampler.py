@@ -17,6 +17,7 @@ from pipelines.segmentation.synthesis.deformation import (
 )
 from pipelines.segmentation.synthesis.noise_bank import NoiseBank
 from pipelines.segmentation.synthesis.scanner import ScannerRange, scan
+from pipelines.segmentation.synthesis.selective_growth import Growth, draw_growth, grow
 from pipelines.segmentation.synthesis.signals import (
     Look,
     add_vessels,
@@ -24,7 +25,7 @@ from pipelines.segmentation.synthesis.signals import (
     paint,
     shrink_muscle,
 )
-from pipelines.segmentation.synthesis.tissues import MUSCLES, class_of_tissue
+from pipelines.segmentation.synthesis.tissues import FAT, FATTY_RIM, MUSCLES, class_of_tissue
 
 # Slice thicknesses of muscle protocols, mm; each is drawn equally often.
 THICKNESSES_MM = (3.0, 5.0, 8.0, 12.0, 16.0, 20.0, 26.0)
@@ -32,6 +33,10 @@ THICKNESSES_MM = (3.0, 5.0, 8.0, 12.0, 16.0, 20.0, 26.0)
 PROXIMAL_LEVEL = 0.95
 # Depth to which a wasting muscle gives way to fat.
 ATROPHY_PIXELS = (1.0, 4.0)
+# Chance that the fat that takes a wasting muscle's room is inside its outline. Outlines follow the
+# fascia where they can, so the label maps of patients rarely show muscles as small as what is
+# left of them.
+RIM_INSIDE_CHANCE = 0.6
 # Smallest share of the width that a cut field of view keeps.
 LEAST_FIELD = 0.4
 
@@ -47,20 +52,22 @@ class SamplerRange:
     native, proximal : float
         Chances that a section lies on a slice of the label map, and that it lies above
         :data:`PROXIMAL_LEVEL`; else it lies anywhere.
-    single_leg, cut_field, missing_channel, atrophy, appendage : float
+    single_leg, cut_field, missing_channel, atrophy, growth, appendage : float
         Chances of a field of view with one leg, of a narrow field of view, of a single-contrast
-        image, of muscles shrunk inside their compartments, of genitals or a hand in the picture.
+        image, of muscles shrunk inside their compartments, of muscles that swell or waste beside
+        their neighbours, of genitals or a hand in the picture.
     pose, scanner
         Spread of the poses and of the imperfections.
     """
 
     shape: tuple[int, int] = (256, 160)
-    native: float = 0.52
-    proximal: float = 0.28
+    native: float = 0.6
+    proximal: float = 0.2
     single_leg: float = 0.12
     cut_field: float = 0.06
     missing_channel: float = 0.12
-    atrophy: float = 0.3
+    atrophy: float = 0.4
+    growth: float = 0.5
     appendage: float = 0.15
     pose: PoseRange = field(default_factory=PoseRange)
     scanner: ScannerRange = field(default_factory=ScannerRange)
@@ -74,14 +81,18 @@ class Scene:
     ----------
     thigh : Thigh
         Anatomy.
-    indices : ndarray of int, shape (x * y,)
-        Flat source pixel of each pixel.
+    positions : ndarray of float32, shape (2, x, y)
+        Source position of each pixel.
     right, visible : ndarray of bool, shape (x, y)
         Pixels of the right leg; pixels inside the field of view.
     look, wrapping
         Appearance; fat and skin.
     atrophy : dict of int to float
         Pixels by which muscles shrink inside their compartments.
+    rim_inside : bool
+        Whether the outline of such a muscle is that of its compartment.
+    growth : list of Growth
+        Muscles that swell or waste and push or draw their neighbours.
     half_sections : int
         Thin sections above and below the middle one that make a slice.
     contrast : str
@@ -93,12 +104,14 @@ class Scene:
     """
 
     thigh: Thigh
-    indices: npt.NDArray[np.intp]
+    positions: npt.NDArray[np.float32]
     right: npt.NDArray[np.bool_]
     visible: npt.NDArray[np.bool_]
     look: Look
     wrapping: Wrapping
     atrophy: dict[int, float]
+    rim_inside: bool
+    growth: list[Growth]
     half_sections: int
     contrast: Contrast
     fat_weight: float
@@ -164,16 +177,19 @@ class Sampler:
         right = positions[0] > thigh.midline
         shrunk = rng.choice(MUSCLES, rng.integers(1, 5), replace=False)
         single = rng.random() < ranges.missing_channel
+        growth = draw_growth(rng) if rng.random() < ranges.growth else []
         return Scene(
             thigh=thigh,
-            indices=nearest_indices(positions, CANVAS_SHAPE),
+            positions=positions,
             right=right,
             visible=self._draw_field_of_view(right),
-            look=draw_look(rng),
+            look=draw_look(rng, growth),
             wrapping=draw_wrapping(shape, ranges.appendage, self._bank, rng),
             atrophy={int(value): rng.uniform(*ATROPHY_PIXELS) for value in shrunk}
             if rng.random() < ranges.atrophy
             else {},
+            rim_inside=bool(rng.random() < RIM_INSIDE_CHANCE),
+            growth=growth,
             half_sections=int(rng.choice(THICKNESSES_MM) / SECTION_MM / 2 + rng.random()),
             contrast=SINGLE_CONTRASTS[rng.integers(len(SINGLE_CONTRASTS))] if single else "dixon",
             fat_weight=rng.uniform(1.5, 4.0),
@@ -186,25 +202,29 @@ class Sampler:
         last = scene.thigh.tissue.shape[2] - 1
         through = range(section - scene.half_sections, section + scene.half_sections + 1)
         numbers = [min(max(number, 0), last) for number in through]
+        indices = nearest_indices(scene.positions, CANVAS_SHAPE)
+        if scene.growth:
+            ungrown = scene.thigh.tissue[:, :, section].ravel()[indices].reshape(shape)
+            positions = grow(scene.positions, ungrown, scene.right, scene.growth)
+            indices = nearest_indices(positions, CANVAS_SHAPE)
         tissue, pelvis = (
-            [stack[:, :, number].ravel()[scene.indices].reshape(shape) for number in numbers]
+            [stack[:, :, number].ravel()[indices].reshape(shape) for number in numbers]
             for stack in (scene.thigh.tissue, scene.thigh.pelvis)
         )
-        depth = (
-            scene.thigh.depth[:, :, section]
-            .ravel()[scene.indices]
-            .reshape(shape)
-            .astype(np.float32)
-        )
+        depth = scene.thigh.depth[:, :, section].ravel()[indices].reshape(shape).astype(np.float32)
         level = float(scene.thigh.level[section])
         sections = wrap(
             tissue, pelvis, depth, right=scene.right, level=level, wrapping=scene.wrapping
         )
         sections = add_vessels(sections, depth, rng)
+        outlined = sections
+        filling = FATTY_RIM if scene.rim_inside else FAT
         for value, pixels in scene.atrophy.items():
-            sections = [shrink_muscle(thin, value, pixels) for thin in sections]
+            sections = [shrink_muscle(thin, value, pixels, filling) for thin in sections]
+        if not scene.rim_inside:
+            outlined = sections
         pair = paint(sections, scene.right, scene.look, self._bank, rng) * scene.visible
-        classes = np.where(scene.visible, self._class_of[majority(sections)], 0).astype(np.uint8)
+        classes = np.where(scene.visible, self._class_of[majority(outlined)], 0).astype(np.uint8)
         scanned = scan(pair, self._bank, rng, self._ranges.scanner)
         image = make_contrast(scanned, scene.contrast, scene.fat_weight)
         if scene.flipped:

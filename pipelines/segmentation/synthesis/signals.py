@@ -1,6 +1,6 @@
 """Water and fat signals of a section of tissue, before the scanner's imperfections."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,10 +15,12 @@ from pipelines.segmentation.synthesis.disease import (
     fat_fraction_map,
 )
 from pipelines.segmentation.synthesis.noise_bank import NoiseBank, Plane
+from pipelines.segmentation.synthesis.selective_growth import Growth, follow_growth
 from pipelines.segmentation.synthesis.tissues import (
     BACKGROUND,
     CORTEX,
     FAT,
+    FATTY_RIM,
     FIRST_CELL,
     MARROW,
     MUSCLES,
@@ -33,6 +35,7 @@ Section = npt.NDArray[np.uint8]
 # inflow are bright.
 UNIFORM_TISSUES: Mapping[int, tuple[tuple[float, float], tuple[float, float]]] = {
     FAT: ((0.78, 0.98), (1.0, 1.0)),
+    FATTY_RIM: ((0.65, 0.98), (1.0, 1.0)),
     MARROW: ((0.88, 0.99), (1.0, 1.0)),
     CORTEX: ((0.1, 0.7), (0.01, 0.15)),
     VESSEL: ((0.0, 0.15), (0.9, 2.5)),
@@ -88,9 +91,9 @@ class Look:
     fascia_signal: float
 
 
-def draw_look(rng: np.random.Generator) -> Look:
-    """Draw the appearance of a scan."""
-    fractions = draw_fat_fractions(rng)
+def draw_look(rng: np.random.Generator, growth: Sequence[Growth] = ()) -> Look:
+    """Draw the appearance of a scan in which some muscles swell or waste."""
+    fractions = follow_growth(draw_fat_fractions(rng), growth, rng)
     brightness = np.exp(rng.normal(0, rng.choice(MUSCLE_BRIGHTNESS_SPREADS), (2, 256)))
     edema = rng.random((2, 256)) < EDEMA_CHANCE
     brightness[edema] *= 1 + rng.uniform(*EDEMA_GAIN, edema.sum())
@@ -182,8 +185,8 @@ def is_muscle(section: Section) -> npt.NDArray[np.bool_]:
 
 
 def boundaries(section: Section) -> Plane:
-    """Return 1 where two tissues meet inside the body and a muscle is one of them, else 0."""
-    muscle = is_muscle(section)
+    """Return 1 where two tissues meet and one of them lies in a muscle's fascia, else 0."""
+    muscle = is_muscle(section) | (section == FATTY_RIM)
     lines = np.zeros(section.shape, np.float32)
     for axis in (0, 1):
         a = np.take(section, np.arange(section.shape[axis] - 1), axis)
@@ -222,8 +225,20 @@ def add_vessels(
     return painted
 
 
-def shrink_muscle(section: Section, value: int, pixels: float) -> Section:
-    """Let fat take the outermost `pixels` of a muscle (atrophy)."""
+def shrink_muscle(section: Section, value: int, pixels: float, filling: int) -> Section:
+    """Return a section in which another tissue has the outermost `pixels` of a muscle.
+
+    Parameters
+    ----------
+    section : ndarray of shape (x, y)
+        Tissue numbers.
+    value : int
+        The muscle that wastes.
+    pixels : float
+        Depth to which it does.
+    filling : int
+        Tissue that takes its room.
+    """
     mask = section == value
     if not mask.any():
         return section
@@ -233,5 +248,6 @@ def shrink_muscle(section: Section, value: int, pixels: float) -> Section:
         slice(max(rows[0] - 1, 0), rows[-1] + 2),
     )
     edge = mask[window] & (ndimage.distance_transform_edt(mask[window]) <= pixels)
-    section[window][edge] = FAT
-    return section
+    shrunk = section.copy()
+    shrunk[window][edge] = filling
+    return shrunk

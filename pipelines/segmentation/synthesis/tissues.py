@@ -10,6 +10,8 @@ MARROW = 13
 VESSEL = 14
 FAT = 15
 SKIN = 16
+# Fat that has taken the room of a wasted muscle inside its fascia.
+FATTY_RIM = 17
 # Unlabelled muscles and organs are cells with a number each, so that each gets its own disease.
 FIRST_CELL = 20
 LAST_CELL = 250
@@ -43,5 +45,5 @@ def class_of_tissue() -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     table[BACKGROUND] = 0
     table[list(MUSCLES)] = MUSCLES
     table[[CORTEX, MARROW]] = BONE_CLASS
-    table[[VESSEL, FAT, SKIN]] = BODY_CLASS
+    table[[VESSEL, FAT, SKIN, FATTY_RIM]] = BODY_CLASS
     return table

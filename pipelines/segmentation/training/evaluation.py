@@ -10,7 +10,7 @@ import torch
 
 from pipelines.segmentation.synthesis.anatomy import Thigh
 from pipelines.segmentation.synthesis.canvas import PIXEL_MM, SECTION_MM
-from pipelines.segmentation.synthesis.sampler import Sampler
+from pipelines.segmentation.synthesis.sampler import Sampler, Scene
 from pipelines.segmentation.synthesis.tissues import CLASS_NAMES, MUSCLES
 
 # Muscles smaller than this in a scan are end slivers, not muscles to be scored.
@@ -28,6 +28,41 @@ class _Score:
     dice: float
     volume_ml: float
     predicted_ml: float
+
+
+@dataclass(frozen=True)
+class SyntheticScan:
+    """A synthetic scan of a thigh on the slices of its label map.
+
+    Attributes
+    ----------
+    scene : Scene
+        What was drawn.
+    images : ndarray of float32, shape (2, x, y, slices)
+        Normalized water and fat.
+    classes : ndarray of uint8, shape (x, y, slices)
+        True class of every pixel.
+    slice_mm : float
+        Distance between slices.
+    """
+
+    scene: Scene
+    images: npt.NDArray[np.float32]
+    classes: npt.NDArray[np.uint8]
+    slice_mm: float
+
+
+def draw_scan(sampler: Sampler, thigh: Thigh) -> SyntheticScan:
+    """Draw a synthetic scan of a thigh."""
+    scene = sampler.draw_scene(thigh)
+    sections = np.flatnonzero(thigh.native)
+    samples = [sampler.draw_slice(scene, int(section)) for section in sections]
+    return SyntheticScan(
+        scene,
+        np.stack([sample.image for sample in samples], axis=-1),
+        np.stack([sample.classes for sample in samples], axis=-1),
+        SECTION_MM * float(np.diff(sections).mean()),
+    )
 
 
 def evaluate_on_synthetic_scans(
@@ -55,16 +90,13 @@ def evaluate_on_synthetic_scans(
     rows = []
     for number, thigh in enumerate(thighs):
         for scan in range(scans_per_thigh):
-            scene = sampler.draw_scene(thigh)
-            sections = np.flatnonzero(thigh.native)
-            samples = [sampler.draw_slice(scene, int(section)) for section in sections]
-            truth = np.stack([sample.classes for sample in samples], axis=-1)
-            images = np.stack([sample.image for sample in samples])
+            drawn = draw_scan(sampler, thigh)
+            scene = drawn.scene
             right = scene.right[::-1] if scene.flipped else scene.right
             fat = 100 * scene.look.replacement.mean.reshape(2, 256)
-            section_ml = PIXEL_MM**2 * SECTION_MM * np.diff(sections).mean() / 1000
-            predicted = predict_classes(network, images)
-            for score in _compare(truth, predicted, right, section_ml):
+            voxel_ml = PIXEL_MM**2 * drawn.slice_mm / 1000
+            predicted = predict_classes(network, np.moveaxis(drawn.images, -1, 0))
+            for score in _compare(drawn.classes, predicted, right, voxel_ml):
                 label = CLASS_NAMES.index(score.muscle)
                 percent = fat[int(score.side == "second"), label]
                 rows.append({"thigh": number, "scan": scan, "fat_percent": percent, **vars(score)})

@@ -60,6 +60,7 @@ def test_provenance_can_be_written(result):
     said = json.loads(json.dumps(result.provenance))
     assert said["Channels"] == ["water", "fat"]
     assert said["LogitInterpolation"] == "linear"
+    assert said["DiscontinuousVolumeReassigned"] >= 0
     assert said["StrayVolumeRemoved"] >= 0
 
 

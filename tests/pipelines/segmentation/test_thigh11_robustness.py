@@ -105,7 +105,7 @@ def test_other_pixel_sizes(thigh, whole, segmenter, pixel, least):
             np.argwhere((labels > 0) & (labels % 10 == side)).mean(axis=0)[:2] * pixel
             for labels in (found, expected)
         )
-        np.testing.assert_allclose(centre, true, atol=3.0)
+        np.testing.assert_allclose(centre, true, atol=4.0)
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

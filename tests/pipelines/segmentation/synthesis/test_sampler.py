@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from pipelines.segmentation.normalization import MISSING_CHANNEL
 from pipelines.segmentation.synthesis.deformation import PoseRange
 from pipelines.segmentation.synthesis.noise_bank import NoiseBank
 from pipelines.segmentation.synthesis.sampler import Sampler, SamplerRange, majority
 from pipelines.segmentation.synthesis.scanner import ScannerRange
+from pipelines.segmentation.synthesis.selective_growth import Growth
 from pipelines.segmentation.synthesis.tissues import CLASS_NAMES, MUSCLES
 
 CALM = SamplerRange(
@@ -18,6 +20,7 @@ CALM = SamplerRange(
     cut_field=0.0,
     missing_channel=0.0,
     atrophy=0.0,
+    growth=0.0,
     appendage=0.0,
     pose=PoseRange((1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0),
     scanner=ScannerRange((0.0, 0.01), (0.0, 0.3), 0.1, 0.0, 0.0, 0.0),
@@ -93,9 +96,33 @@ def test_atrophy_makes_muscles_smaller(simple_thigh, bank):
     drawer = sampler(simple_thigh, bank)
     scene = drawer.draw_scene(simple_thigh)
     full = drawer.draw_slice(scene, 4).classes
-    thin = drawer.draw_slice(replace(scene, atrophy={4: 3.0}), 4).classes
+    thin = drawer.draw_slice(replace(scene, atrophy={4: 3.0}, rim_inside=False), 4).classes
     assert (thin == 4).sum() < 0.85 * (full == 4).sum()
     assert (thin == 7).sum() == (full == 7).sum()
+
+
+def test_fat_inside_the_fascia_belongs_to_the_muscle(simple_thigh, bank):
+    drawer = sampler(simple_thigh, bank)
+    scene = replace(drawer.draw_scene(simple_thigh), contrast="dixon")
+    full, rimmed = (
+        drawer.draw_slice(replace(scene, atrophy=atrophy, rim_inside=True), 4)
+        for atrophy in ({}, {4: 3.0})
+    )
+    np.testing.assert_array_equal(rimmed.classes, full.classes)
+    inside = full.classes == 4
+    edge = inside & (ndimage.distance_transform_edt(inside) <= 2.5)
+    water, fat = rimmed.image
+    assert np.median((fat / (water + fat))[edge]) > 0.6
+
+
+def test_growth_changes_the_size_of_one_muscle(simple_thigh, bank):
+    drawer = sampler(simple_thigh, bank)
+    scene = drawer.draw_scene(simple_thigh)
+    growth = [Growth(4, right, -0.5, 1.0) for right in (False, True)]
+    before, after = (
+        drawer.draw_slice(replace(scene, growth=changes), 4).classes for changes in ([], growth)
+    )
+    assert (after == 4).sum() > 1.3 * (before == 4).sum()
 
 
 def test_slices_of_a_scene_share_their_pose(simple_thigh, bank):

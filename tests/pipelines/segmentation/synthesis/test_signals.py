@@ -14,7 +14,15 @@ from pipelines.segmentation.synthesis.signals import (
     paint,
     shrink_muscle,
 )
-from pipelines.segmentation.synthesis.tissues import BACKGROUND, CORTEX, FAT, MARROW, SKIN, VESSEL
+from pipelines.segmentation.synthesis.tissues import (
+    BACKGROUND,
+    CORTEX,
+    FAT,
+    FATTY_RIM,
+    MARROW,
+    SKIN,
+    VESSEL,
+)
 
 SHAPE = (120, 80)
 
@@ -111,16 +119,25 @@ def test_vessels_replace_fat_only(section):
     np.testing.assert_array_equal(drawn[0], drawn[1])
 
 
-def test_shrunk_muscle_leaves_fat_behind(section):
-    before = section == 3
-    shrunk = shrink_muscle(section.copy(), 3, 2.0)
+@pytest.mark.parametrize("filling", [FAT, FATTY_RIM])
+def test_shrunk_muscle_gives_its_room_to_fat(section, filling):
+    before = section.copy()
+    shrunk = shrink_muscle(section, 3, 2.0, filling)
     left = shrunk == 3
     assert left.sum() == (50 - 4) * (60 - 4)
-    assert (shrunk[before & ~left] == FAT).all()
+    assert (shrunk[(before == 3) & ~left] == filling).all()
+    np.testing.assert_array_equal(section, before)
 
 
 def test_shrinking_an_absent_muscle_changes_nothing(section):
-    np.testing.assert_array_equal(shrink_muscle(section.copy(), 7, 2.0), section)
+    np.testing.assert_array_equal(shrink_muscle(section, 7, 2.0, FAT), section)
+
+
+def test_fascia_encloses_the_fat_of_a_wasted_muscle(section):
+    rimmed = shrink_muscle(section, 3, 2.0, FATTY_RIM)
+    lines = boundaries(rimmed)
+    np.testing.assert_array_equal(lines[58:60, 20:60].any(axis=0), True)
+    assert boundaries(shrink_muscle(section, 3, 2.0, FAT))[58:60, 20:60].sum() == 0
 
 
 def test_drawn_looks_keep_bone_dark_and_fat_fatty():
@@ -128,4 +145,5 @@ def test_drawn_looks_keep_bone_dark_and_fat_fatty():
         look = draw_look(np.random.default_rng(seed))
         assert look.brightness[[CORTEX, 256 + CORTEX]].max() <= 0.15
         assert look.replacement.mean[FAT] >= 0.78
+        assert look.replacement.mean[FATTY_RIM] >= 0.65
         assert look.replacement.mean[MARROW] >= 0.4
