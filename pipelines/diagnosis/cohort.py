@@ -69,7 +69,7 @@ def training_cohort(native: NativeScores, labels: Sequence[object], minimum_samp
     """
     names = pd.Series(list(labels), dtype=object)
     if len(names) != len(native.values):
-        raise DataError(f"{len(names)} diagnoses were given for {len(native.values)} samples")
+        raise DataError(f"{len(names)} diagnoses were given for {len(native.values)} samples.")
     known = names.notna().to_numpy()
     undiagnosed = int((~known).sum())
     if undiagnosed:
@@ -84,9 +84,9 @@ def training_cohort(native: NativeScores, labels: Sequence[object], minimum_samp
     classes = tuple(name for name in counts if name not in excluded)
     if len(classes) < 2:
         raise DataError(
-            f"training needs two diagnoses with at least {minimum_samples} samples each; "
-            f"the cohort has {_listed(counts) or 'no diagnosis at all'}",
-            "lower --minimum-samples, or fill the column diagnosis of participants.tsv",
+            f"Training needs two diagnoses with at least {minimum_samples} samples each; "
+            f"the cohort has {_listed(counts) or 'no diagnosis at all'}.",
+            "Lower --minimum-samples, or fill the column diagnosis of participants.tsv.",
         )
     numbers = names.map({name: k for k, name in enumerate(classes)})
     rows: IntArray = np.flatnonzero(numbers.notna().to_numpy())

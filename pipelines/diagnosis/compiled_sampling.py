@@ -6,8 +6,14 @@ numpy's generators are slow to call one number at a time inside compiled code.
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pipelines.diagnosis.explanation.compiled import compiled
+
+
+def random_state(seed: int) -> npt.NDArray[np.uint64]:
+    """Return the state of the random numbers for a seed."""
+    return np.random.SeedSequence(seed).generate_state(1, np.uint64).astype(np.uint64)
 
 
 @compiled
@@ -35,14 +41,14 @@ def sample_rows(rows: Any, others: Any, share: float, random: Any) -> Any:
 
 
 @compiled
-def sample_columns(features: Any, count: int, random: Any) -> None:
-    """Put a random selection of columns first."""
-    p = len(features)
-    if count == p:
-        return
-    for i in range(count):
-        j = i + int(_uniform(random) * (p - i))
-        features[i], features[j] = features[j], features[i]
+def sample_columns(chosen: Any, columns: int, random: Any) -> None:
+    """Choose columns at random, in ascending order: every selection is as likely."""
+    found = 0
+    wanted = len(chosen)
+    for j in range(columns):
+        if _uniform(random) * (columns - j) < wanted - found:
+            chosen[found] = j
+            found += 1
 
 
 @compiled
@@ -53,10 +59,9 @@ def _uniform(random: Any) -> float:
 
 @compiled
 def draw_bits(random: Any) -> Any:
-    """Return the next 64 random bits (xorshift64*, Vigna 2016)."""
+    """Return the next 64 random bits (SplitMix64, Steele et al. 2014)."""
+    random[0] += np.uint64(0x9E3779B97F4A7C15)
     x = random[0]
-    x ^= x >> np.uint64(12)
-    x ^= x << np.uint64(25)
-    x ^= x >> np.uint64(27)
-    random[0] = x
-    return x * np.uint64(2685821657736338717)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

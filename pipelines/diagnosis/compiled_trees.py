@@ -8,12 +8,12 @@ complex number, which the processor adds in one step. Nodes of a tree are number
 # ruff: noqa: PLR0917
 # Compiled functions take their arrays one by one.
 
-import math
 from typing import Any
 
 import numpy as np
 
-from pipelines.diagnosis.compiled_sampling import draw_bits, sample_columns, sample_rows
+from pipelines.diagnosis.compiled_loss import copy, log_loss, softmax
+from pipelines.diagnosis.compiled_sampling import sample_columns, sample_rows
 from pipelines.diagnosis.explanation.compiled import compiled
 
 # XGBoost's kRtEps: a split must gain more.
@@ -54,16 +54,18 @@ def boost(
     sampling: Any,
     stopping: Any,
 ) -> Any:
-    """Boost one tree per class and round; return validation margins and the rounds they took."""
+    """Boost one tree per class and round; return validation margins and the rounds they took.
+
+    Margins have classes along the first axis.
+    """
     eta, max_depth, least_weight, penalty, least_gain = tree
-    share, columns, seed = sampling
+    share, columns, width, random = sampling
     rounds, patience = stopping
     n, p = bins.shape
     m = len(validation)
-    width = int(bins.max()) + 1
     margins = np.zeros((classes, n), np.float32)
     held_out = np.zeros((classes, m), np.float32)
-    best = held_out.copy()
+    best = np.zeros((classes, m), np.float32)
     best_loss, best_round = np.inf, 0
     probabilities = np.empty((classes, n), np.float32)
     derivatives = np.empty(n, np.complex64)
@@ -76,36 +78,32 @@ def boost(
     split_column = np.empty(nodes, np.int32)
     split_bin = np.empty(nodes, np.int32)
     values = np.empty(nodes, np.float32)
-    features = np.arange(p)
+    chosen = np.empty(columns, np.int64)
     everyone = np.arange(m)
-    random = np.array([np.uint64(seed) * np.uint64(2654435769) + np.uint64(88172645463325252)])
-    for _ in range(20):
-        draw_bits(random)
     for done in range(1, rounds + 1):
-        _softmax(margins, probabilities)
+        softmax(margins, probabilities)
         for k in range(classes):
             count, rest = sample_rows(rows, others, share, random)
             _derive(derivatives, probabilities[k], y, weights, k, rows[:count])
-            sample_columns(features, columns, random)
-            chosen = np.sort(features[:columns])
+            sample_columns(chosen, p, random)
             _grow(
                 bins, derivatives, rows[:count], spare, chosen, histograms, sums, spans,
                 split_column, split_bin, values,
-                (max_depth, least_weight, penalty, least_gain, eta),
+                (least_weight, penalty, least_gain, eta),
             )  # fmt: skip
             _add_leaves(margins[k], rows, spans, split_column, values)
             _add_predictions(margins[k], bins, others[:rest], split_column, split_bin, values)
             _add_predictions(held_out[k], validation, everyone, split_column, split_bin, values)
         if patience:
-            loss = _log_loss(held_out, y_validation)
+            loss = log_loss(held_out, y_validation)
             if loss < best_loss:
                 best_loss, best_round = loss, done
-                best[:] = held_out
+                copy(best, held_out)
             elif done - best_round >= patience:
                 break
     if patience:
-        return best.T.copy(), best_round
-    return held_out.T.copy(), rounds
+        return best, best_round
+    return held_out, rounds
 
 
 @compiled
@@ -134,20 +132,23 @@ def _grow(
     limits: Any,
 ) -> None:
     """Grow one tree level by level; `rows` end up ordered by leaf."""
-    max_depth, least_weight, penalty, least_gain, eta = limits
-    split_column[:] = _LEAF
-    spans[:, 0] = -1
+    least_weight, penalty, least_gain, eta = limits
+    for node in range(len(spans)):
+        split_column[node] = _LEAF
+        spans[node, 0] = -1
     spans[0, 0], spans[0, 1] = 0, len(rows)
     sums[0] = 0.0
     for r in rows:
         sums[0] += derivatives[r]
-    if max_depth > 0:
+    # A node lighter than this has no split that leaves both children heavy enough.
+    lightest = 2.0 * least_weight * (1.0 - 1e-9)
+    if sums[0].imag >= lightest:
         _fill(histograms[0], bins, derivatives, rows, chosen)
     for node in range(len(spans)):
         if spans[node, 0] < 0:
             continue
         column, edge = -1, -1
-        if node < len(histograms):
+        if node < len(histograms) and sums[node].imag >= lightest:
             column, edge = _best_split(
                 histograms[node], sums, node, least_weight, penalty, least_gain
             )
@@ -159,21 +160,25 @@ def _grow(
             continue
         split_column[node], split_bin[node] = chosen[column], edge
         left, right = 2 * node + 1, 2 * node + 2
-        start, end = spans[node]
+        start, end = spans[node, 0], spans[node, 1]
         middle = _partition(bins, rows, spare, start, end, chosen[column], edge)
         spans[left, 0], spans[left, 1] = start, middle
         spans[right, 0], spans[right, 1] = middle, end
         if left < len(histograms):
             small, large = (left, right) if middle - start <= end - middle else (right, left)
-            part = rows[spans[small, 0] : spans[small, 1]]
-            _fill(histograms[small], bins, derivatives, part, chosen)
-            histograms[large][:] = histograms[node] - histograms[small]
+            if max(sums[small].imag, sums[large].imag) >= lightest:
+                part = rows[spans[small, 0] : spans[small, 1]]
+                _fill(histograms[small], bins, derivatives, part, chosen)
+            if sums[large].imag >= lightest:
+                _subtract(histograms[large], histograms[node], histograms[small])
 
 
 @compiled
 def _fill(histogram: Any, bins: Any, derivatives: Any, rows: Any, chosen: Any) -> None:
     """Sum derivatives by bin of every chosen column."""
-    histogram[:] = 0.0
+    for j in range(histogram.shape[0]):
+        for b in range(histogram.shape[1]):
+            histogram[j, b] = 0.0
     for r in rows:
         both = np.complex128(derivatives[r])
         row = bins[r]
@@ -182,13 +187,19 @@ def _fill(histogram: Any, bins: Any, derivatives: Any, rows: Any, chosen: Any) -
 
 
 @compiled
+def _subtract(histogram: Any, whole: Any, part: Any) -> None:
+    """Set a histogram to what is left of its parent's without its sibling's."""
+    for j in range(histogram.shape[0]):
+        for b in range(histogram.shape[1]):
+            histogram[j, b] = whole[j, b] - part[j, b]
+
+
+@compiled
 def _best_split(
     histogram: Any, sums: Any, node: int, least_weight: float, penalty: float, least_gain: float
 ) -> Any:
     """Return the column and bin of the best split and set the children's sums; -1 if none."""
     total_first, total_second = sums[node].real, sums[node].imag
-    if total_second < least_weight:
-        return -1, -1
     own = np.float32(total_first * total_first / (total_second + penalty))
     best = np.float32(0.0)
     column, edge = -1, -1
@@ -230,7 +241,8 @@ def _partition(
         else:
             spare[right] = r
             right += 1
-    rows[left:end] = spare[:right]
+    for i in range(right):
+        rows[left + i] = spare[i]
     return left
 
 
@@ -263,33 +275,3 @@ def _predict(row: Any, split_column: Any, split_bin: Any, values: Any) -> Any:
     while split_column[node] != _LEAF:
         node = 2 * node + 1 if row[split_column[node]] <= split_bin[node] else 2 * node + 2
     return values[node]
-
-
-@compiled
-def _softmax(margins: Any, probabilities: Any) -> None:
-    """Turn margins into probabilities, classes along the first axis."""
-    classes, n = margins.shape
-    highest = margins[0].copy()
-    total = np.zeros(n, np.float32)
-    for k in range(1, classes):
-        for i in range(n):
-            highest[i] = max(highest[i], margins[k, i])
-    for k in range(classes):
-        for i in range(n):
-            power = np.float32(math.exp(margins[k, i] - highest[i]))
-            probabilities[k, i] = power
-            total[i] += power
-    for k in range(classes):
-        for i in range(n):
-            probabilities[k, i] /= total[i]
-
-
-@compiled
-def _log_loss(margins: Any, y: Any) -> float:
-    """Return the mean log loss, classes along the first axis."""
-    probabilities = np.empty_like(margins)
-    _softmax(margins, probabilities)
-    loss = 0.0
-    for i in range(len(y)):
-        loss -= math.log(max(probabilities[y[i], i], 1e-16))
-    return loss / len(y)

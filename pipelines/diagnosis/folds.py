@@ -57,10 +57,10 @@ def grouped_folds(
         missing = np.flatnonzero(np.bincount(y[split.train], minlength=len(classes)) == 0)
         if missing.size:
             raise DataError(
-                f"all samples of {_names(classes, missing)} fall into one of {folds} folds, so "
-                "nothing is left to learn from",
-                "use fewer folds or another --seed, or leave the diagnosis out with a higher "
-                "--minimum-samples",
+                f"All samples of {_names(classes, missing)} fall into one of {folds} folds, so "
+                "nothing is left to learn from.",
+                "Use fewer folds or another --seed, or leave the diagnosis out with a higher "
+                "--minimum-samples.",
             )
     return splits
 
@@ -72,8 +72,8 @@ def _check_patients(
     if len(classes) < 2:
         found = f"only {classes[0]}" if classes else "none"
         raise DataError(
-            f"at least two diagnoses are needed, the cohort has {found}",
-            "fill the column diagnosis of participants.tsv or lower --minimum-samples",
+            f"At least two diagnoses are needed, the cohort has {found}.",
+            "Fill the column diagnosis of participants.tsv or lower --minimum-samples.",
         )
     few = [
         f"{name} ({patients})"
@@ -82,8 +82,8 @@ def _check_patients(
     ]
     if few:
         raise DataError(
-            f"fewer patients than the {folds} folds: {', '.join(few)}",
-            "leave these diagnoses out with a higher --minimum-samples, or use fewer folds",
+            f"Fewer patients than the {folds} folds: {', '.join(few)}.",
+            "Leave these diagnoses out with a higher --minimum-samples, or use fewer folds.",
         )
 
 

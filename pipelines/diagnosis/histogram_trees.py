@@ -41,6 +41,7 @@ class BinnedRows:
     ) -> None:
         self._starts, self._cuts = training_matrix(features, y, weights, max_bin).get_quantile_cut()
         self.bins = self.bin(features)
+        self.width = int(self.bins.max()) + 1
         self.y = y.astype(np.int64)
         self.weights = np.ones(len(y), np.float32) if weights is None else weights
 
@@ -90,6 +91,7 @@ def validation_margins(
     rounds : int
         Rounds that made them.
     """
+    from pipelines.diagnosis.compiled_sampling import random_state
     from pipelines.diagnosis.compiled_trees import boost
 
     columns = max(1, int(parameters["colsample_bytree"] * train.bins.shape[1]))
@@ -107,7 +109,7 @@ def validation_margins(
             float(parameters["lambda"]),
             float(parameters["gamma"]),
         ),
-        (float(parameters["subsample"]), columns, seed),
+        (float(parameters["subsample"]), columns, train.width, random_state(seed)),
         (int(parameters["rounds"]), patience),
     )
-    return margins, int(rounds)
+    return np.ascontiguousarray(margins.T), int(rounds)

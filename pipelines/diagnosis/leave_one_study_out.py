@@ -151,8 +151,8 @@ def leave_one_study_out(
     studies = sorted(cohort.native.samples["study"].unique())
     if len(studies) < 2:
         raise DataError(
-            f"all samples come from the study {studies[0]}: none can be left out",
-            "add other studies with --study NAME=PATH",
+            f"All samples come from the study {studies[0]}: none can be left out.",
+            "Add other studies with --study NAME=PATH.",
         )
     tasks = (StudyTask(name, cohort, members, options, protocol) for name in studies)
     results = []
@@ -186,7 +186,7 @@ def predict_study(task: StudyTask) -> StudyResult:
             margins = ensemble.predict(cohort.native.subset(rows))
         except DataError as error:
             # For instance a scale that only this study used, whose thresholds nothing tells.
-            reason = error.message
+            reason = error.message.rstrip(".")
         else:
             return StudyResult(
                 task.study, rows, margins.mean(axis=0), ensemble.probabilities(margins)
@@ -201,7 +201,7 @@ def _pooled(cohort: Cohort, results: Sequence[StudyResult]) -> LeaveOneStudyOut:
     skipped = {r.study: r.skipped for r in results if r.skipped}
     if not tested:
         reasons = "; ".join(f"{study}: {reason}" for study, reason in skipped.items())
-        raise DataError(f"no study could be tested without its own samples ({reasons})")
+        raise DataError(f"No study could be tested without its own samples ({reasons}).")
     rows = np.concatenate([r.rows for r in tested])
     in_tested = cohort.native.samples["study"].isin([r.study for r in tested])
     return LeaveOneStudyOut(

@@ -55,7 +55,7 @@ class Preparation:
             If there is no row.
         """
         if not len(features):
-            raise DataError("there is no training sample to learn the preparation from")
+            raise DataError("There is no training sample to learn the preparation from.")
         present = ~np.isnan(features)
         count = np.maximum(present.sum(axis=0), 1)
         mean = np.where(present, features, 0.0).sum(axis=0) / count
@@ -88,7 +88,7 @@ class Preparation:
         """
         if features.shape[1] != self.mean.size:
             raise DataError(
-                f"{features.shape[1]} features were given, the preparation knows {self.mean.size}"
+                f"{features.shape[1]} features were given, the preparation knows {self.mean.size}."
             )
         return self._filled(((features - self.mean) / self.sd).astype(np.float32), neighbours)
 

@@ -91,21 +91,21 @@ class Protocol:
         for name, lowest, highest in _LIMITS:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise DataError(f"{name} is {value!r}, which is no number")
+                raise DataError(f"{name} is {value!r}, which is no number.")
             if not lowest <= value <= highest:
                 raise DataError(
-                    f"{name} is {value}, outside {lowest:g} to {highest:g}",
-                    f"profile '{self.name}' in {_PROFILES.name} shows usual values",
+                    f"{name} is {value}, outside {lowest:g} to {highest:g}.",
+                    f"Profile '{self.name}' in {_PROFILES.name} shows usual values.",
                 )
         if self.random_trials > self.trials:
             raise DataError(
-                f"{self.random_trials} random trials are more than the {self.trials} trials",
-                "lower random_trials or raise trials",
+                f"{self.random_trials} random trials are more than the {self.trials} trials.",
+                "Lower random_trials or raise trials.",
             )
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise DataError(
-                    f"{name} is {getattr(self, name)!r}", f"choose one of {', '.join(choices)}"
+                    f"{name} is {getattr(self, name)!r}.", f"Choose one of {', '.join(choices)}."
                 )
 
     def as_dict(self) -> dict[str, Any]:
@@ -157,12 +157,12 @@ def load_profile(name: str, **overrides: Any) -> Protocol:
     """
     profiles = _profiles()
     if name not in profiles:
-        raise DataError(f"there is no training profile '{name}'", f"choose {', '.join(profiles)}")
+        raise DataError(f"There is no training profile '{name}'.", f"Choose {', '.join(profiles)}.")
     unknown = sorted(set(overrides) - _SETTINGS)
     if unknown:
         raise DataError(
-            f"a training protocol has no setting {', '.join(unknown)}",
-            f"it has {', '.join(sorted(_SETTINGS))}",
+            f"A training protocol has no setting {', '.join(unknown)}.",
+            f"It has {', '.join(sorted(_SETTINGS))}.",
         )
     layers = (profiles[_PUBLISHED], profiles[name], overrides)
     settings: dict[str, Any] = {}
@@ -183,8 +183,8 @@ def _changed_space(
     for name, bounds in changes.items():
         if name not in space:
             raise DataError(
-                f"the search space has no hyper-parameter '{name}'",
-                f"it has {', '.join(space)}",
+                f"The search space has no hyper-parameter '{name}'.",
+                f"It has {', '.join(space)}.",
             )
         changed[name] = space[name].narrowed(**bounds)
     return changed

@@ -89,7 +89,7 @@ def _same_cohort(native: NativeScores, labels: Sequence[object], nested: NestedR
     )
     if not same:
         raise DataError(
-            "the samples or their diagnoses differ from those of the search",
-            "run the search again on the present cohort",
+            "The samples or their diagnoses differ from those of the search.",
+            "Run the search again on the present cohort.",
         )
     return cohort

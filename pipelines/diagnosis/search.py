@@ -86,10 +86,10 @@ def search(
             progress()
     trials = _trial_table(study, fold)
     if not (trials["state"] == "complete").any():
-        failures = {str(t.user_attrs.get("error")) for t in _finished(study)}
+        failures = sorted({str(t.user_attrs.get("error")) for t in _finished(study)})
         raise DataError(
-            f"all {len(trials)} trials of outer fold {fold + 1} failed: {'; '.join(failures)}",
-            "check the features with --diagnosis-profile quick first",
+            f"All {len(trials)} trials of outer fold {fold + 1} failed: {'; '.join(failures)}.",
+            "Try --profile quick: it shows in a minute whether these features can be trained on.",
         )
     trials["member"] = _member_mask(trials, protocol.percentile)
     return trials

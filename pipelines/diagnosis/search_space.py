@@ -37,8 +37,8 @@ class Parameter:
     def __post_init__(self) -> None:
         if not self.low <= self.high:
             raise DataError(
-                f"a search range from {self.low:g} to {self.high:g} is empty",
-                "low must not exceed high",
+                f"A search range from {self.low:g} to {self.high:g} is empty.",
+                "low must not exceed high.",
             )
 
     def narrowed(self, low: float | None = None, high: float | None = None) -> "Parameter":

@@ -185,7 +185,7 @@ class Harmonization:
         names = native.samples["scale"].to_numpy(dtype=object)
         if self.options.method != "dither":
             return scale_to_percent(values, names)
-        # One number for both sides of a muscle: equal grades stay equal, and no asymmetry is made up.
+        # One number for both sides of a muscle: equal grades stay equal and make no asymmetry.
         numbers = random_numbers(native.samples.index, self.muscles, 1, self.options.seed, draw)
         return dither(values, names, self.thresholds, np.broadcast_to(numbers, values.shape))
 

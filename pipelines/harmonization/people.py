@@ -93,12 +93,12 @@ def read_people(table: pd.DataFrame, source: str) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If there is no participant column, a label is missing, an age is no number from 0 to 120,
-        or a sex is none of the words of BIDS.
+        If there is no participant column, a label is missing, somebody is described twice, an age
+        is no number from 0 to 120, or a sex is none of the words of BIDS.
     """
     roles = columns_by_role(table, source)
     lines = line_numbers(table)
-    return pd.DataFrame(
+    people = pd.DataFrame(
         {
             "participant": read_labels(table, roles["participant"], "sub-", source),
             "session": read_labels(table, roles.get("session"), "ses-", source),
@@ -109,6 +109,21 @@ def read_people(table: pd.DataFrame, source: str) -> pd.DataFrame:
             "site": _texts(table, roles.get("site")),
         }
     )
+    _check_twice(people, source, lines)
+    return people
+
+
+def _check_twice(people: pd.DataFrame, source: str, lines: npt.NDArray[np.int64]) -> None:
+    keys = ["study", "participant", "session"]
+    twice = people.duplicated(keys).to_numpy()
+    if twice.any():
+        row = int(np.argmax(twice))
+        first = int(np.argmax((people[keys] == people[keys].iloc[row]).all(axis=1)))
+        raise DataError(
+            f"{source}, row {lines[row]}: participant {people['participant'].iloc[row]} is already "
+            f"described in row {lines[first]}.",
+            "Keep one row per participant (and session).",
+        )
 
 
 def line_numbers(table: pd.DataFrame) -> npt.NDArray[np.int64]:

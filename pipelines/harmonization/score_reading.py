@@ -88,6 +88,8 @@ def read_scores(
         }
     )
     _check_rows(keys, source)
+    if np.isnan(values).all():
+        raise DataError(f"{source} holds no score, only n/a.", "Fill it, or remove the file.")
     people = read_people(table, source).assign(study=keys["study"])
     return ScoreTable.from_long(_long(keys, values, layout, source), people)
 

@@ -49,7 +49,7 @@ def test_class_with_few_patients_is_named_with_its_count():
     y, patients = cohort([[1] * 10, [9, 1], [1] * 10, [2] * 4])
     with pytest.raises(DataError) as error:
         grouped_folds(y, patients, ("GNE", "TTN", "VCP", "DMD"), 5, 0)
-    assert error.value.message == "fewer patients than the 5 folds: TTN (2), DMD (4)"
+    assert error.value.message == "Fewer patients than the 5 folds: TTN (2), DMD (4)."
     assert "--minimum-samples" in error.value.hint
     assert "fewer folds" in error.value.hint
 
@@ -57,7 +57,7 @@ def test_class_with_few_patients_is_named_with_its_count():
 @pytest.mark.parametrize(("classes", "found"), [(("GNE",), "has only GNE"), ((), "has none")])
 def test_one_class_cannot_be_trained(classes, found):
     y, patients = cohort([[1] * 5] if classes else [])
-    with pytest.raises(DataError, match=f"at least two diagnoses are needed, the cohort {found}"):
+    with pytest.raises(DataError, match=f"At least two diagnoses are needed, the cohort {found}"):
         grouped_folds(y, patients, classes, 2, 0)
 
 
@@ -75,5 +75,5 @@ def test_class_in_one_fold_only_is_refused(monkeypatch):
     with pytest.raises(DataError) as error:
         grouped_folds(y, patients, ("GNE", "TTN"), 2, 0)
     assert error.value.message == (
-        "all samples of TTN fall into one of 2 folds, so nothing is left to learn from"
+        "All samples of TTN fall into one of 2 folds, so nothing is left to learn from."
     )

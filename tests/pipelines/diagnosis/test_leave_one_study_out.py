@@ -76,7 +76,7 @@ def test_one_study_only():
     native, labels = small_cohort(studies=1)
     with pytest.raises(DataError) as error:
         leave_out(native, labels)
-    assert error.value.message == ("all samples come from the study study0: none can be left out")
+    assert error.value.message == ("All samples come from the study study0: none can be left out.")
     assert "--study" in error.value.hint
 
 
@@ -86,8 +86,8 @@ def test_studies_that_share_nothing():
     with pytest.raises(DataError) as error:
         leave_out(native, labels)
     assert error.value.message == (
-        "no study could be tested without its own samples "
-        "(of A: no other study has its diagnoses; of B: no other study has its diagnoses)"
+        "No study could be tested without its own samples "
+        "(of A: no other study has its diagnoses; of B: no other study has its diagnoses)."
     )
 
 

@@ -156,7 +156,7 @@ def test_two_diagnoses_are_needed():
     with pytest.raises(DataError) as error:
         run_nested(native, labels, OPTIONS, tiny_protocol())
     assert error.value.message == (
-        "training needs two diagnoses with at least 5 samples each; the cohort has A (9), B (4)"
+        "Training needs two diagnoses with at least 5 samples each; the cohort has A (9), B (4)."
     )
     assert "--minimum-samples" in error.value.hint
 
@@ -175,7 +175,7 @@ def test_labels_must_fit_the_samples():
 
 def test_many_visits_of_few_patients_are_no_substitute():
     native, labels = small_cohort((8, 2), visits=4)
-    with pytest.raises(DataError, match=r"fewer patients than the 3 folds: B \(2\)"):
+    with pytest.raises(DataError, match=r"Fewer patients than the 3 folds: B \(2\)"):
         run_nested(native, labels, OPTIONS, tiny_protocol())
 
 

@@ -15,7 +15,7 @@ def test_paper_profile_is_the_published_protocol():
     assert (protocol.outer_folds, protocol.inner_folds) == (10, 5)
     assert (protocol.trials, protocol.random_trials, protocol.percentile) == (60, 30, 90)
     assert (protocol.balance, protocol.combine) == ("smote-nc", "margins")
-    assert (protocol.early_stopping, protocol.abandon, protocol.minimum_samples) == (0, 3, 30)
+    assert (protocol.early_stopping, protocol.abandon, protocol.minimum_samples) == (0, 0, 30)
     assert protocol.space == load_search_space()
 
 
@@ -63,15 +63,15 @@ def test_protocol_is_json_able():
 
 
 def test_unknown_profile_names_the_known_ones():
-    with pytest.raises(DataError, match="no training profile 'slow'") as error:
+    with pytest.raises(DataError, match="There is no training profile 'slow'") as error:
         load_profile("slow")
-    assert error.value.hint == f"choose {', '.join(profile_names())}"
+    assert error.value.hint == f"Choose {', '.join(profile_names())}."
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"trails": 3}, "a training protocol has no setting trails"),
+        ({"trails": 3}, "A training protocol has no setting trails"),
         ({"outer_folds": 1}, "outer_folds is 1, outside 2 to 1000"),
         ({"percentile": 101}, "percentile is 101, outside 0 to 100"),
         ({"masking": -0.1}, "masking is -0.1, outside 0 to 1"),
@@ -79,13 +79,15 @@ def test_unknown_profile_names_the_known_ones():
         ({"trials": "many"}, "trials is 'many', which is no number"),
         ({"random_trials": 61}, "61 random trials are more than the 60 trials"),
         ({"balance": "smote"}, "balance is 'smote'"),
+        ({"search_trees": "lightgbm"}, "search_trees is 'lightgbm'"),
+        ({"max_bin": 257}, "max_bin is 257, outside 2 to 256"),
         ({"abandon": -1}, "abandon is -1, outside 0 to inf"),
         ({"combine": "votes"}, "combine is 'votes'"),
-        ({"space": {"depth": {"low": 1}}}, "the search space has no hyper-parameter 'depth'"),
-        ({"space": {"rounds": {"low": 400}}}, "a search range from 400 to 300 is empty"),
+        ({"space": {"depth": {"low": 1}}}, "The search space has no hyper-parameter 'depth'"),
+        ({"space": {"rounds": {"low": 400}}}, "A search range from 400 to 300 is empty"),
     ],
 )
 def test_impossible_settings_are_refused(changes, message):
     with pytest.raises(DataError) as error:
         load_profile("paper", **changes)
-    assert error.value.message == message
+    assert error.value.message == f"{message}."

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from xgboost.core import XGBoostError
 
-from pipelines.diagnosis import racing
-from pipelines.diagnosis import search as search_module
+from pipelines.diagnosis import inner_fit, racing
 from pipelines.diagnosis.cohort import training_cohort
 from pipelines.diagnosis.folds import grouped_folds
 from pipelines.diagnosis.prepared_fold import PreparedFold
@@ -115,7 +114,7 @@ def test_interrupted_search_ends_like_an_uninterrupted_one(tmp_path, monkeypatch
     expected = search(folds, 3, protocol)
     journal = tmp_path / "fold.journal"
     fits = 0
-    original = search_module.fit_booster
+    original = inner_fit.fit_booster
 
     def fail_in_the_third_trial(*args, **kwargs):
         nonlocal fits
@@ -124,7 +123,7 @@ def test_interrupted_search_ends_like_an_uninterrupted_one(tmp_path, monkeypatch
             raise interruption
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(search_module, "fit_booster", fail_in_the_third_trial)
+    monkeypatch.setattr(inner_fit, "fit_booster", fail_in_the_third_trial)
     with pytest.raises(interruption):
         search(folds, 3, protocol, journal=journal)
     monkeypatch.undo()
@@ -135,14 +134,14 @@ def test_interrupted_search_ends_like_an_uninterrupted_one(tmp_path, monkeypatch
 
     pd.testing.assert_frame_equal(resumed, expected)
     assert len(ticks) == 5
-    monkeypatch.setattr(search_module, "fit_booster", None)
+    monkeypatch.setattr(inner_fit, "fit_booster", None)
     pd.testing.assert_frame_equal(search(folds, 3, protocol, journal=journal), expected)
 
 
 def test_failed_trial_is_recorded_and_the_search_goes_on(monkeypatch, caplog):
     protocol = tiny_protocol()
     fits = 0
-    original = search_module.fit_booster
+    original = inner_fit.fit_booster
 
     def fail_once(*args, **kwargs):
         nonlocal fits
@@ -151,7 +150,7 @@ def test_failed_trial_is_recorded_and_the_search_goes_on(monkeypatch, caplog):
             raise XGBoostError("out of bins")
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(search_module, "fit_booster", fail_once)
+    monkeypatch.setattr(inner_fit, "fit_booster", fail_once)
     trials = search(prepared(protocol), 3, protocol)
 
     assert trials["state"].tolist() == ["failed", *["complete"] * 4]
@@ -164,11 +163,11 @@ def test_all_trials_failed(monkeypatch):
     def fail(*args, **kwargs):
         raise XGBoostError("no memory for bins")
 
-    monkeypatch.setattr(search_module, "fit_booster", fail)
+    monkeypatch.setattr(inner_fit, "fit_booster", fail)
     protocol = tiny_protocol(trials=2)
     with pytest.raises(DataError) as error:
         search(prepared(protocol), 3, protocol, fold=1)
-    assert error.value.message == "all 2 trials of outer fold 2 failed: no memory for bins"
+    assert error.value.message == "All 2 trials of outer fold 2 failed: no memory for bins."
 
 
 def test_giving_up_hopeless_trials_changes_nothing_but_the_work(monkeypatch):
@@ -179,14 +178,14 @@ def test_giving_up_hopeless_trials_changes_nothing_but_the_work(monkeypatch):
     )  # fmt: skip
     folds = prepared(exhaustive)
     fits = 0
-    original = search_module.fit_booster
+    original = inner_fit.fit_booster
 
     def counted(*args, **kwargs):
         nonlocal fits
         fits += 1
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(search_module, "fit_booster", counted)
+    monkeypatch.setattr(inner_fit, "fit_booster", counted)
     expected = search(folds, 3, exhaustive)
     assert fits == 48
     fits = 0
@@ -207,3 +206,14 @@ def test_early_stopping_hands_its_rounds_to_the_members():
 
     assert (trials["rounds"] < 60).all()
     assert members_of(trials)[0].values["rounds"] == trials.loc[trials["member"], "rounds"].iloc[0]
+
+
+def test_compiled_trees_search_like_xgboost():
+    # Without sampling both grow the same trees; only the names in the table tell them apart.
+    space = {"subsample": {"low": 1.0}, "colsample_bytree": {"low": 1.0}}
+    protocol = tiny_protocol(space=space)
+    folds = prepared(protocol)
+    by_xgboost = search(folds, 3, protocol)
+    compiled = search(folds, 3, replace(protocol, search_trees="compiled"))
+
+    pd.testing.assert_frame_equal(compiled, by_xgboost)

@@ -219,7 +219,7 @@ BAD_TABLES = {
         {},
         "s.tsv, row 2, column 'sex': '7' is no sex.",
     ),
-    "only missing": (H + "1 n/a n/a\n", {}, "There is no score in the table."),
+    "only missing": (H + "1 n/a n/a\n", {}, "holds no score, only n/a."),
 }
 
 
