@@ -3,11 +3,13 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLE_OUTPUT := build/example
+# Simulated scores, for the group level of the example: no person stands behind them.
+EXAMPLE_SCORES := build/simulated_scores
 
 .PHONY: help example environment test lint format clean
 
 help:
-	@echo "make example  run the participant level on bids_example/ and say where the report is"
+	@echo "make example  run both levels on bids_example/ and say where the reports are"
 	@echo "make test     run the test suite"
 	@echo "make lint     style, format and types"
 
@@ -27,6 +29,10 @@ $(VENV)/.test-installed: $(VENV)/.app-installed requirements/lock-extras.txt req
 example: environment
 	$(BIN)/python -m bids_example.code.make_example --check bids_example
 	$(BIN)/python run.py bids_example $(EXAMPLE_OUTPUT) participant
+	rm -rf $(EXAMPLE_SCORES)
+	$(BIN)/python tools/simulate_cohort.py $(EXAMPLE_SCORES) --samples 250 --least-patients 8
+	$(BIN)/python run.py bids_example $(EXAMPLE_OUTPUT) group --overwrite --train example --profile quick \
+	  --study $$(for scale in $(EXAMPLE_SCORES)/*; do echo $$(basename $$scale)=$$scale; done)
 	@echo "Reports: $$(ls -d $(CURDIR)/$(EXAMPLE_OUTPUT)/*.html | tr '\n' ' ')"
 
 test: $(VENV)/.test-installed

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bids_app.errors import AppError, ExitCode
 from bids_app.reading import checksum
@@ -30,10 +30,25 @@ DATATYPE = "mr-quant"
 # Files of ours that the BIDS standard has no place for.
 BIDSIGNORE = ("mr-*", "*.html", "logs", "figures", "group_*", "models", "CITATION.md")
 
-_COMPLETE = "logs/complete"
-_FAILED = "logs/failed"
+COMPLETE_SESSIONS = "logs/complete"
+FAILED_SESSIONS = "logs/failed"
 _STAGING = "logs/staging"
 _MOVING = "logs/moving"
+
+
+class ResultId(Protocol):
+    """Names files that appear and are replaced together: a session's, or the group level's."""
+
+    @property
+    def name(self) -> str:
+        """Unique among the results of an output folder; part of file names."""
+
+
+@dataclass(frozen=True)
+class GroupId:
+    """The result of the group level as a whole."""
+
+    name: str = "group"
 
 
 @dataclass(frozen=True)
@@ -115,6 +130,20 @@ class StackNames:
         return self._name("desc-muscles_profile.tsv")
 
 
+# Answers of a diagnosis model for one session, by the table of the group level they resemble.
+_DIAGNOSIS_ENDINGS = {
+    "group_diagnosis": "desc-diagnosis_ranking.tsv",
+    "group_flags": "desc-diagnosis_flags.tsv",
+    "group_explanation": "desc-diagnosis_explanation.tsv",
+}
+
+
+def diagnosis_files(session: SessionId) -> dict[str, Path]:
+    """Return the answers of a diagnosis model for a session, by table of the group level."""
+    folder = session.folder / DATATYPE
+    return {table: folder / f"{session.name}_{end}" for table, end in _DIAGNOSIS_ENDINGS.items()}
+
+
 def sidecar(path: Path) -> Path:
     """Return the JSON sidecar of an image or table."""
     return path.with_name(path.name.removesuffix(".nii.gz").removesuffix(".tsv") + ".json")
@@ -168,9 +197,9 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def read_marker(output_dir: Path, session: SessionId) -> dict[str, Any] | None:
-    """Return what a complete session was made from, or None if it is not complete."""
-    path = _log_file(output_dir, _COMPLETE, session)
+def read_marker(output_dir: Path, session: ResultId) -> dict[str, Any] | None:
+    """Return what a complete result was made from, or None if it is not complete."""
+    path = _log_file(output_dir, COMPLETE_SESSIONS, session)
     try:
         marker = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(marker, dict):
@@ -186,23 +215,32 @@ def read_marker(output_dir: Path, session: SessionId) -> dict[str, Any] | None:
     return marker
 
 
+def replace_folder(new: Path, folder: Path) -> None:
+    """Move a folder to its final place on the same disk, instead of one that may be there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".old-", dir=new.parent) as old:
+        if folder.exists():
+            folder.rename(Path(old) / folder.name)
+        new.rename(folder)
+
+
 def write_failure(output_dir: Path, session: SessionId, reason: Mapping[str, Any]) -> None:
     """Leave the reason of a failed session in ``logs/failed``."""
-    write_json(_log_file(output_dir, _FAILED, session), reason)
+    write_json(_log_file(output_dir, FAILED_SESSIONS, session), reason)
 
 
 class SessionWriter:
-    """Collects the files of one session and puts them in place together.
+    """Collects the files of one session, or of the group level, and puts them in place together.
 
     Parameters
     ----------
     output_dir : Path
         Output folder.
-    session : SessionId
-        Session whose files are written.
+    session : ResultId
+        Whose files are written.
     """
 
-    def __init__(self, output_dir: Path, session: SessionId) -> None:
+    def __init__(self, output_dir: Path, session: ResultId) -> None:
         self._output_dir = output_dir
         self._session = session
         self._staging = output_dir / _STAGING / session.name
@@ -244,7 +282,7 @@ class SessionWriter:
         made_from : Mapping
             Version, settings and inputs, stored in the marker.
         """
-        marker = _log_file(self._output_dir, _COMPLETE, self._session)
+        marker = _log_file(self._output_dir, COMPLETE_SESSIONS, self._session)
         moving = _log_file(self._output_dir, _MOVING, self._session)
         old = _files_of(marker)
         checksums = {}
@@ -263,7 +301,7 @@ class SessionWriter:
             (self._output_dir / stale).unlink(missing_ok=True)
         (self._staging / marker.name).replace(marker)
         moving.unlink()
-        _log_file(self._output_dir, _FAILED, self._session).unlink(missing_ok=True)
+        _log_file(self._output_dir, FAILED_SESSIONS, self._session).unlink(missing_ok=True)
 
     def _path(self, name: Path) -> Path:
         path = self._staging / name
@@ -274,7 +312,7 @@ class SessionWriter:
 
 
 @contextmanager
-def session_writer(output_dir: Path, session: SessionId) -> Iterator[SessionWriter]:
+def session_writer(output_dir: Path, session: ResultId) -> Iterator[SessionWriter]:
     """Hold a session for this process and clear what is unfinished of it on the way in and out.
 
     Yields
@@ -313,19 +351,19 @@ def session_writer(output_dir: Path, session: SessionId) -> Iterator[SessionWrit
             _clear_unfinished(output_dir, session)
 
 
-def _log_file(output_dir: Path, kind: str, session: SessionId) -> Path:
-    """Return the file that says something about a session as a whole."""
+def _log_file(output_dir: Path, kind: str, session: ResultId) -> Path:
+    """Return the file that says something about a session, or another result, as a whole."""
     return output_dir / kind / f"{session.name}.json"
 
 
-def _clear_unfinished(output_dir: Path, session: SessionId) -> None:
+def _clear_unfinished(output_dir: Path, session: ResultId) -> None:
     """Remove staged files, and those in place of a result that was not completed."""
     shutil.rmtree(output_dir / _STAGING / session.name, ignore_errors=True)
     moving = _log_file(output_dir, _MOVING, session)
     if not moving.exists():
         return
     # With its marker, the earlier result is still untouched or the new one is complete.
-    if not _log_file(output_dir, _COMPLETE, session).exists():
+    if not _log_file(output_dir, COMPLETE_SESSIONS, session).exists():
         for name in _files_of(moving):
             (output_dir / name).unlink(missing_ok=True)
     moving.unlink()

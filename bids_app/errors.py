@@ -4,6 +4,9 @@ The numbers follow the BIDS execution specification draft (BEP027) and ``sysexit
 errors keep argparse's 2. ``docs/exit-codes.md`` lists them for users.
 """
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 from pipelines.errors import DataError, DeviceError, ModelError, PipelineError
@@ -76,3 +79,28 @@ def from_pipeline(error: PipelineError, context: str = "") -> AppError:
     exit_code = next(codes, ExitCode.FAILURE)
     message = f"{context}: {error.message}" if context else error.message
     return AppError(message, exit_code, error.hint)
+
+
+@contextmanager
+def as_app_errors() -> Iterator[None]:
+    """Turn what the science and the operating system raise into errors with an exit code."""
+    try:
+        yield
+    except PipelineError as error:
+        raise from_pipeline(error) from error
+    except MemoryError as error:
+        raise AppError(
+            "Memory ran out.",
+            ExitCode.TRY_AGAIN,
+            "Run again with fewer --nprocs, or on a machine with more memory.",
+        ) from error
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise AppError(
+            f"Reading or writing failed: {error.strerror or error}"
+            + (f" ({error.filename})." if error.filename else "."),
+            ExitCode.IO_FAILURE,
+            "Free some space, then run the same command again."
+            if full
+            else "Check the disk, then run the same command again.",
+        ) from error

@@ -1,18 +1,25 @@
 """What ``run.py --list`` prints: models, muscles and scales, for people or as JSON."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bids_app.errors import from_pipeline
+from bids_app.errors import as_app_errors
 from pipelines.anatomy.vocabulary import muscles
-from pipelines.errors import PipelineError
 from pipelines.harmonization.scales import scales
 
+_DIAGNOSIS_COLUMNS = ("name", "created", "origin", "diagnoses", "balanced_accuracy", "folder")
 
-def listing(what: str, *, as_json: bool = False, registry: Path | None = None) -> str:
+
+def listing(
+    what: str,
+    *,
+    as_json: bool = False,
+    registry: Path | None = None,
+    diagnosis_models: Path | None = None,
+) -> str:
     """Describe everything of one kind.
 
     Parameters
@@ -22,7 +29,9 @@ def listing(what: str, *, as_json: bool = False, registry: Path | None = None) -
     as_json : bool
         JSON instead of a table.
     registry : Path or None
-        Additional model registry.
+        Additional registry of segmentation models.
+    diagnosis_models : Path or None
+        A diagnosis model, or a folder of such models.
 
     Returns
     -------
@@ -32,12 +41,18 @@ def listing(what: str, *, as_json: bool = False, registry: Path | None = None) -
     Raises
     ------
     AppError
-        ``UNAVAILABLE`` if the additional registry is unusable.
+        ``UNAVAILABLE`` if the additional registry or a diagnosis model is unusable.
     """
     rows, columns = _rows(what, registry)
+    of_diagnosis = []
+    if what == "models" and diagnosis_models is not None:
+        of_diagnosis = list(_diagnosis_rows(diagnosis_models))
     if as_json:
-        return json.dumps(rows, indent=2)
-    return _table(rows, columns)
+        return json.dumps([*rows, *of_diagnosis], indent=2)
+    tables = [_table(rows, columns)]
+    if of_diagnosis:
+        tables.append(_table(of_diagnosis, _DIAGNOSIS_COLUMNS))
+    return "\n\n".join(tables)
 
 
 def _rows(what: str, registry: Path | None) -> tuple[list[dict[str, Any]], Sequence[str]]:
@@ -47,11 +62,26 @@ def _rows(what: str, registry: Path | None) -> tuple[list[dict[str, Any]], Seque
         return [asdict(s) for s in scales().values()], ("name", "lowest", "highest", "description")
     from pipelines.segmentation.registry import listing as models
 
-    try:
+    with as_app_errors():
         rows = [asdict(m) for m in models(registry)]
-    except PipelineError as error:
-        raise from_pipeline(error) from error
     return rows, ("name", "version", "region", "licence", "source")
+
+
+def _diagnosis_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Describe the diagnosis models in a folder, or the one that the folder is."""
+    from pipelines.diagnosis.store import summarize_model
+
+    found = sorted(path.glob("*/model.json"))
+    for folder in [description.parent for description in found] or [path]:
+        with as_app_errors():
+            model = summarize_model(folder)
+        accuracy = model.balanced_accuracy
+        yield {
+            **asdict(model),
+            "diagnoses": len(model.classes),
+            "balanced_accuracy": "n/a" if accuracy is None else f"{accuracy:.3f}",
+            "folder": str(folder),
+        }
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

@@ -63,11 +63,12 @@ def plan_workers(
     processes: int | None = None,
     threads: int | None = None,
     memory_gb: float | None = None,
+    each_gb: float = SESSION_MEMORY_GB,
     *,
     cpus: int | None = None,
     free_memory_gb: float | None = None,
 ) -> Workers:
-    """Share the machine between sessions.
+    """Share the machine between sessions, or other tasks.
 
     Parameters
     ----------
@@ -75,6 +76,8 @@ def plan_workers(
         What the user asked for; None follows the machine (one session at a time, all its CPUs).
     memory_gb : float or None
         Memory the run may use; None takes what is free.
+    each_gb : float
+        Memory that one of them needs.
     cpus, free_memory_gb : int, float or None
         The machine; None measures it.
 
@@ -86,7 +89,7 @@ def plan_workers(
     cpus = available_cpus() if cpus is None else cpus
     if memory_gb is None:
         memory_gb = available_memory_gb() if free_memory_gb is None else free_memory_gb
-    fitting = max(1, int(memory_gb // SESSION_MEMORY_GB))
+    fitting = max(1, int(memory_gb // each_gb))
     side_by_side = min(processes or 1, fitting)
     return Workers(side_by_side, threads or max(1, cpus // side_by_side))
 

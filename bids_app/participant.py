@@ -1,38 +1,28 @@
 """Participant level: select sessions, process each by itself, summarize."""
 
 import functools
-import os
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
 
 from bids_app.dataset import Dataset
-from bids_app.derivatives import prepare_output, write_failure, write_text
+from bids_app.derivatives import write_failure
 from bids_app.errors import AppError, ExitCode
-from bids_app.executors import WorkerLostError, run_tasks
+from bids_app.executors import open_executor
 from bids_app.filters import read_filter_file
 from bids_app.labelling import LabelSource, prepare_labels
-from bids_app.logs import LOGGER, log_error, new_run_id, start_logging
+from bids_app.logged_run import run_logged
+from bids_app.logs import LOGGER
 from bids_app.machine import Workers, plan_workers
 from bids_app.outcome import Outcome, log_summary
-from bids_app.provenance import write_dataset_files
 from bids_app.scans import Session
 from bids_app.session import SessionTask, describe_session, process_session, rewrite_report
+from bids_app.session_diagnosis import session_model
 from bids_app.settings import Settings
 from bids_app.structure import check_structure
 from bids_app.version import __version__
-
-# Folders that libraries write caches to; the defaults lie in the home folder, which may be
-# missing or read-only in a container.
-_CACHE_VARIABLES = {
-    "MPLCONFIGDIR": "matplotlib",
-    "XDG_CACHE_HOME": "cache",
-    "TORCH_HOME": "torch",
-    "NUMBA_CACHE_DIR": "numba",
-}
+from bids_app.work_folder import cache_folders, start_worker, work_folder
 
 
 def run_participant_level(settings: Settings) -> ExitCode:
@@ -60,26 +50,16 @@ def run_participant_level(settings: Settings) -> ExitCode:
     sessions = dataset.sessions(settings.participant_label, settings.session_label, filters)
     if settings.dry_run:
         return _dry_run(settings, sessions)
-    prepare_output(settings.output_dir)
-    run_id = new_run_id()
-    log_file = settings.output_dir / "logs" / f"run-{run_id}.log"
-    start_logging(settings.verbosity, log_file)
-    try:
-        write_dataset_files(settings)
-        _save_settings(settings, run_id)
+
+    def work(log_file: Path) -> ExitCode:
         LOGGER.info("MyoMIDS %s: %d session(s); log: %s", __version__, len(selected), log_file)
         for warning in warnings:
             LOGGER.warning("%s", warning)
-        with _work_dir(settings) as work_dir:
+        with work_folder(settings) as work_dir:
             outcomes = _run_sessions(settings, sessions, len(selected), work_dir, log_file)
         return log_summary(outcomes)
-    except AppError as error:
-        return log_error(error)
-    except KeyboardInterrupt:
-        interrupted = AppError(
-            "Interrupted.", ExitCode.TRY_AGAIN, "Run the same command again to resume."
-        )
-        return log_error(interrupted)
+
+    return run_logged(settings, work)
 
 
 def _run_sessions(
@@ -94,29 +74,27 @@ def _run_sessions(
         )
     function, tasks = _tasks(settings, sessions, workers, work_dir)
     outcomes: list[Outcome] = []
-    results = run_tasks(
-        function,
-        tasks,
-        processes=workers.processes,
-        start=functools.partial(start_logging, settings.verbosity, log_file),
-    )
-    progress = tqdm(results, total=count, desc="sessions", unit="session", disable=None)
-    try:
-        for outcome in progress:
-            outcomes.append(outcome)
-            _record(settings, outcome)
-            if outcome.status == "failed" and settings.stop_on_first_crash:
-                LOGGER.error("Stopped at the first failed session (--stop-on-first-crash).")
-                break
-    except WorkerLostError as error:
-        raise AppError(
-            "A worker process died; probably memory ran out.",
-            ExitCode.TRY_AGAIN,
-            "Run again with fewer --nprocs; sessions that are complete are skipped.",
-        ) from error
-    finally:
-        progress.close()
+    start = functools.partial(start_worker, settings.verbosity, log_file, cache_folders(work_dir))
+    with open_executor(settings, workers.processes, start, work_dir) as execute:
+        results = execute(function, tasks, lost=_lost)
+        with tqdm(results, total=count, desc="sessions", unit="session", disable=None) as progress:
+            for outcome in progress:
+                outcomes.append(outcome)
+                _record(settings, outcome)
+                if outcome.status == "failed" and settings.stop_on_first_crash:
+                    LOGGER.error("Stopped at the first failed session (--stop-on-first-crash).")
+                    break
     return outcomes
+
+
+def _lost(task: SessionTask) -> Outcome:
+    """Return the outcome of a session whose worker process died, twice."""
+    error = AppError(
+        "The process working on it died, and so did a second one; probably memory ran out.",
+        ExitCode.TRY_AGAIN,
+        "Run the same command again with fewer --nprocs, or on a machine with more memory.",
+    )
+    return Outcome.failure(task.session.id, error)
 
 
 def _tasks(
@@ -126,6 +104,9 @@ def _tasks(
     if settings.reports_only:
         function, source = rewrite_report, LabelSource(settings, None, work_dir, workers.threads)
     else:
+        if settings.diagnosis_model is not None:
+            # A model that cannot be used ends the run, not each session.
+            session_model(settings.diagnosis_model)
         function, source = process_session, prepare_labels(settings, work_dir, workers.threads)
     return function, (SessionTask(session, settings, source) for session in sessions)
 
@@ -157,29 +138,3 @@ def _dry_run(settings: Settings, sessions: Iterator[Session]) -> ExitCode:
         print("\n".join(describe_session(session, settings)))
     print("dry run: nothing was written")
     return ExitCode.OK
-
-
-def _save_settings(settings: Settings, run_id: str) -> None:
-    import yaml
-
-    path = settings.output_dir / "logs" / f"settings-{run_id}.yaml"
-    write_text(path, yaml.safe_dump(settings.as_dict(), sort_keys=False))
-
-
-@contextmanager
-def _work_dir(settings: Settings) -> Iterator[Path]:
-    """Make the work folder and send the caches of libraries there."""
-    with tempfile.TemporaryDirectory(prefix="myomids-") as temporary:
-        path = settings.work_dir or Path(temporary)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            for variable, folder in _CACHE_VARIABLES.items():
-                (path / folder).mkdir(exist_ok=True)
-                os.environ[variable] = str(path / folder)
-        except OSError as error:
-            raise AppError(
-                f"The work folder {path} cannot be written to: {error.strerror}.",
-                ExitCode.CANNOT_CREATE,
-                "Choose another --work-dir.",
-            ) from error
-        yield path

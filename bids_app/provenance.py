@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import platform
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,17 @@ _NUMERIC_PACKAGES = (
     "scipy",
     "SimpleITK",
     "torch",
+)
+
+# The same for the group level.
+GROUP_PACKAGES = (
+    "imbalanced-learn",
+    "numpy",
+    "optuna",
+    "pandas",
+    "scikit-learn",
+    "scipy",
+    "xgboost-cpu",
 )
 
 _CITATION = """\
@@ -82,11 +94,13 @@ def run_info(settings: Settings) -> RunInfo:
         software="MyoMIDS",
         version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        data_origin=_data_origin(settings.bids_dir / "dataset_description.json"),
+        data_origin=data_origin(settings.bids_dir),
     )
 
 
-def _data_origin(description: Path) -> DataOrigin:
+def data_origin(dataset: Path) -> DataOrigin:
+    """Tell from the description of a dataset whether its data are phantom or simulated."""
+    description = dataset / "dataset_description.json"
     try:
         name = str(json.loads(description.read_text(encoding="utf-8")).get("Name", "")).lower()
     except (OSError, ValueError, AttributeError):
@@ -96,10 +110,16 @@ def _data_origin(description: Path) -> DataOrigin:
     return "simulated" if "simulated" in name else ""
 
 
-def software_versions() -> dict[str, str]:
-    """Return the versions of Python and of every package that can change a number."""
+def software_versions(packages: Iterable[str] = _NUMERIC_PACKAGES) -> dict[str, str]:
+    """Return the versions of Python and of every package that can change a number.
+
+    Parameters
+    ----------
+    packages : iterable of str
+        Those of the participant level if not given.
+    """
     versions = {"Python": platform.python_version()}
-    for package in _NUMERIC_PACKAGES:
+    for package in packages:
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -180,7 +200,7 @@ def _read_description(path: Path, *, overwrite: bool) -> dict[str, Any]:
 
 
 def _links(settings: Settings) -> dict[str, str]:
-    folders = {INPUT_NAME: settings.bids_dir, **settings.derivatives}
+    folders = {INPUT_NAME: settings.bids_dir, **settings.derivatives, **settings.study}
     return {name: _relative(folder, settings.output_dir) for name, folder in folders.items()}
 
 

@@ -1,9 +1,7 @@
 """One session from files to results, isolated from every other session."""
 
-import errno
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from bids_app.derivatives import (
     session_writer,
     write_text,
 )
-from bids_app.errors import AppError, ExitCode, from_pipeline
+from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.inputs import Unusable, select_inputs, unusable_reason
 from bids_app.labelling import LabelSource
 from bids_app.outcome import Outcome
@@ -24,10 +22,10 @@ from bids_app.provenance import run_info
 from bids_app.reading import checksum
 from bids_app.resources import ResourceMonitor
 from bids_app.scans import Session
+from bids_app.session_diagnosis import model_identity, write_diagnosis
 from bids_app.settings import Settings
 from bids_app.stack import StackTask, process_stack
 from bids_app.version import __version__
-from pipelines.errors import PipelineError
 
 LOGGER = logging.getLogger("myomids")
 
@@ -67,7 +65,7 @@ def process_session(task: SessionTask) -> Outcome:
     session, output_dir = task.session.id, task.settings.output_dir
     monitor = ResourceMonitor()
     try:
-        with _as_app_errors(), session_writer(output_dir, session) as writer:
+        with as_app_errors(), session_writer(output_dir, session) as writer:
             made_from = describe_inputs(task)
             if not task.settings.overwrite and is_complete(output_dir, session, made_from):
                 LOGGER.info("%s: complete before, skipped", session.name)
@@ -111,6 +109,7 @@ def describe_inputs(task: SessionTask) -> dict[str, Any]:
         "Version": __version__,
         "Settings": task.settings.scientific(),
         "Labels": task.labels.identity(task.session),
+        "Diagnosis": model_identity(task.settings),
         "Inputs": files,
     }
 
@@ -154,6 +153,9 @@ def _process(task: SessionTask, writer: SessionWriter, monitor: ResourceMonitor)
         names = StackNames(session, stack.name)
         stack_task = StackTask(task.session, stack, inputs, names, task.settings)
         process_stack(stack_task, task.labels, writer, monitor)
+    if task.settings.diagnosis_model is not None:
+        with monitor.step("diagnosis"):
+            write_diagnosis(task.settings, session, writer)
     with monitor.step("report"):
         _write_report(task, writer.folder, writer.text)
 
@@ -176,7 +178,7 @@ def rewrite_report(task: SessionTask) -> Outcome:
     session, output_dir = task.session.id, task.settings.output_dir
     monitor = ResourceMonitor()
     try:
-        with _as_app_errors(), monitor.step("report"):
+        with as_app_errors(), monitor.step("report"):
             _write_report(task, output_dir, lambda name, text: write_text(output_dir / name, text))
     except AppError as error:
         return Outcome.failure(session, error, monitor.steps)
@@ -201,28 +203,3 @@ def describe_session(session: Session, settings: Settings) -> list[str]:
     if reason is not None and not session.stacks:
         lines.append(f"  {reason}")
     return lines
-
-
-@contextmanager
-def _as_app_errors() -> Iterator[None]:
-    """Turn what the science and the operating system raise into errors with an exit code."""
-    try:
-        yield
-    except PipelineError as error:
-        raise from_pipeline(error) from error
-    except MemoryError as error:
-        raise AppError(
-            "Memory ran out.",
-            ExitCode.TRY_AGAIN,
-            "Run again with fewer --nprocs, or on a machine with more memory.",
-        ) from error
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise AppError(
-            f"Reading or writing failed: {error.strerror or error}"
-            + (f" ({error.filename})." if error.filename else "."),
-            ExitCode.IO_FAILURE,
-            "Free some space, then run the same command again."
-            if full
-            else "Check the disk, then run the same command again.",
-        ) from error

@@ -4,23 +4,29 @@ It is saved in ``logs/`` with every run, and its scientific part decides whether
 result can stand beside a new one.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from bids_app.errors import AppError, ExitCode
 
 AnalysisLevel = Literal["participant", "group"]
 FatFractionUnits = Literal["auto", "fraction", "percent", "permille"]
+ExecutorName = Literal["local", "dask"]
+HarmonizationName = Literal["paper", "dither", "ranks"]
+AsymmetryOrder = Literal["scale_first", "sides_first"]
+ProfileName = Literal["paper", "fast", "weights", "quick"]
 
 # The input dataset in BIDS URIs; folders given with --derivatives have their own names there.
 INPUT_NAME = "raw"
+
+# What names of folders and models are made of.
+_NAME = r"[A-Za-z0-9_-]+"
 
 _MEMORY_UNITS = {"MB": 1e-3, "GB": 1.0, "TB": 1e3}
 
@@ -49,6 +55,13 @@ class Settings:
         Sessions side by side, and threads of each; None follows the machine.
     mem : float or None
         Memory the run may use, GB; None follows the machine.
+    executor : {'local', 'dask'}
+        Whether tasks run on this machine or on a Dask cluster.
+    dask_scheduler : str or None
+        Address of the scheduler of an existing Dask cluster.
+    dask_cluster : Mapping of str to object
+        Description of a cluster of SLURM jobs to start for this run: ``jobs``, and the options of
+        ``dask_jobqueue.SLURMCluster``.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     model : str or None
@@ -68,6 +81,37 @@ class Settings:
         Whether to correct that separation for the weighting by T1.
     erode : bool
         Whether fat fractions are read from eroded masks.
+    study : Mapping of str to Path
+        Datasets with score tables (``phenotype/*.tsv``) to gather beside our own results.
+    muscle_map : Path or None
+        Further names of muscles: a TSV file with the columns ``source_name`` and
+        ``muscle``.
+    harmonization : {'paper', 'dither', 'ranks'} or None
+        How scores of several scales are made comparable; None is ``paper``, or what the applied
+        model was trained with.
+    asymmetry_order : {'scale_first', 'sides_first'} or None
+        Whether scores are brought to 0-100 before or after sides are compared; None is
+        ``scale_first``, or what the applied model was trained with.
+    scale_thresholds : Path or None
+        Fat fractions at which the grades of each scale begin, for ``dither``.
+    harmonization_options : Mapping of str to object
+        Rarer choices of the harmonization, e.g. ``coverage``.
+    train : str or None
+        Name of the diagnosis model to train.
+    profile : {'paper', 'fast', 'weights', 'quick'}
+        Training protocol.
+    training : Mapping of str to object
+        Numbers of the protocol that differ from the profile's, e.g. ``trials``.
+    diagnosis_model : Path or None
+        Folder of a trained diagnosis model to apply.
+    readers : Path or None
+        Ranked answers of readers to compare the trained model with.
+    interactions : str or None
+        Diagnosis whose interactions of features are explained.
+    minimum_samples : int or None
+        Diagnoses with fewer samples are not trained on; None takes the profile's number.
+    seed : int
+        Seed of everything random at the group level.
     stop_on_first_crash, overwrite, dry_run, reports_only, resource_monitor : bool
         How the run proceeds.
     verbosity : int
@@ -86,6 +130,9 @@ class Settings:
     nprocs: int | None = None
     omp_nthreads: int | None = None
     mem: float | None = None
+    executor: ExecutorName = "local"
+    dask_scheduler: str | None = None
+    dask_cluster: Mapping[str, Any] = field(default_factory=dict)
     device: str = "auto"
     model: str | None = None
     model_registry: Path | None = None
@@ -95,6 +142,20 @@ class Settings:
     fat_spectrum: str | None = None
     correct_t1: bool = False
     erode: bool = True
+    study: Mapping[str, Path] = field(default_factory=dict)
+    muscle_map: Path | None = None
+    harmonization: HarmonizationName | None = None
+    asymmetry_order: AsymmetryOrder | None = None
+    scale_thresholds: Path | None = None
+    harmonization_options: Mapping[str, Any] = field(default_factory=dict)
+    train: str | None = None
+    profile: ProfileName = "paper"
+    training: Mapping[str, Any] = field(default_factory=dict)
+    diagnosis_model: Path | None = None
+    readers: Path | None = None
+    interactions: str | None = None
+    minimum_samples: int | None = None
+    seed: int = 0
     stop_on_first_crash: bool = False
     overwrite: bool = False
     dry_run: bool = False
@@ -103,13 +164,81 @@ class Settings:
     verbosity: int = 0
 
     def __post_init__(self) -> None:
-        for name in self.derivatives:
-            if name == INPUT_NAME or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        self._check_names()
+        self._check_diagnosis()
+        self._check_executor()
+
+    def _check_names(self) -> None:
+        """Refuse names that could not stand in a BIDS URI or would mean two things."""
+        for option, folders in (("derivatives", self.derivatives), ("study", self.study)):
+            for name in folders:
+                if name == INPUT_NAME or not re.fullmatch(_NAME, name):
+                    raise AppError(
+                        f"{name!r} cannot be the name of a folder in --{option}.",
+                        ExitCode.USAGE,
+                        f"Use letters, digits, '-' and '_'; {INPUT_NAME!r} is the input dataset.",
+                    )
+        twice = sorted(self.derivatives.keys() & self.study.keys())
+        if twice:
+            raise AppError(
+                f"--derivatives and --study both name a folder {twice[0]!r}.",
+                ExitCode.USAGE,
+                "Give every folder a name of its own.",
+            )
+
+    def _check_diagnosis(self) -> None:
+        if self.train is not None and not re.fullmatch(_NAME, self.train):
+            raise AppError(
+                f"{self.train!r} cannot be the name of a model.",
+                ExitCode.USAGE,
+                "Use letters, digits, '-' and '_'.",
+            )
+        if self.readers is not None and self.train is None:
+            raise AppError(
+                "--readers compares with a model in training.", ExitCode.USAGE, "Add --train NAME."
+            )
+        if self.diagnosis_model is None:
+            if self.interactions is not None and self.train is None:
                 raise AppError(
-                    f"{name!r} cannot be the name of a folder in --derivatives.",
+                    "--interactions needs a model.",
                     ExitCode.USAGE,
-                    f"Use letters, digits, '-' and '_'; {INPUT_NAME!r} is the input dataset.",
+                    "Add --train NAME or --diagnosis-model PATH.",
                 )
+            return
+        if self.train is not None:
+            raise AppError(
+                "--train and --diagnosis-model exclude each other.",
+                ExitCode.USAGE,
+                "Train first, then apply models/NAME in a second run.",
+            )
+        fixed = ("harmonization", "asymmetry_order", "scale_thresholds", "harmonization_options")
+        given = [name for name in fixed if getattr(self, name)]
+        if given:
+            raise AppError(
+                f"--{given[0].replace('_', '-')} cannot be chosen with --diagnosis-model.",
+                ExitCode.USAGE,
+                "Scores are harmonized as the model was trained; leave the option out.",
+            )
+
+    def _check_executor(self) -> None:
+        clusters = [bool(self.dask_scheduler), bool(self.dask_cluster)]
+        if self.executor != "dask":
+            if any(clusters):
+                raise AppError("A Dask cluster is used with --executor dask.", ExitCode.USAGE)
+            return
+        if sum(clusters) != 1:
+            raise AppError(
+                "--executor dask needs one cluster.",
+                ExitCode.USAGE,
+                "Give --dask-scheduler ADDRESS, or describe a SLURM cluster below dask_cluster in "
+                "the configuration file (docs/many-participants.md), not both.",
+            )
+        if self.work_dir is None:
+            raise AppError(
+                "--executor dask needs --work-dir.",
+                ExitCode.USAGE,
+                "Choose a folder on a disk that all workers share.",
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain values for YAML or JSON."""
@@ -170,110 +299,6 @@ def fat_spectra() -> tuple[str, ...]:
     """Return the names of the fat spectra, read without the numerical code that uses them."""
     text = (files("pipelines.water_fat.separation") / "spectra.json").read_text(encoding="utf-8")
     return tuple(json.loads(text))
-
-
-def read_config_file(path: Path) -> dict[str, Any]:
-    """Read settings from a YAML file whose keys are the long flags with underscores.
-
-    Parameters
-    ----------
-    path : Path
-        YAML file.
-
-    Returns
-    -------
-    dict
-        Values converted to the types of :class:`Settings`.
-
-    Raises
-    ------
-    AppError
-        ``INPUT_MISSING`` if the file cannot be read; ``USAGE`` if it is no YAML mapping, names an
-        unknown setting or holds a value of the wrong kind.
-    """
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise AppError(
-            f"The configuration file {path} cannot be read: {error}.",
-            ExitCode.INPUT_MISSING,
-            "Check the path given to --config-file; in a container, mount its folder.",
-        ) from error
-    except yaml.YAMLError as error:
-        raise AppError(f"{path} is not valid YAML: {error}", ExitCode.USAGE) from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise AppError(
-            f"{path} must hold 'key: value' lines, not a {type(content).__name__}.", ExitCode.USAGE
-        )
-    return {str(key): _convert(str(key), value, path) for key, value in content.items()}
-
-
-# Settings that only make sense on the command line.
-_NOT_IN_FILE = {"bids_dir", "output_dir", "analysis_level", "config_file"}
-_PATHS = {"work_dir", "bids_filter_file", "model_registry"}
-_FLAGS = {f.name for f in fields(Settings) if f.type is bool}
-_LABELS = {"participant_label", "session_label"}
-_COUNTS = {"nprocs", "omp_nthreads"}
-
-
-def _convert(key: str, value: Any, path: Path) -> Any:
-    """Convert one YAML value to the type its setting has."""
-    if key in _NOT_IN_FILE:
-        hint = "Give it on the command line."
-        raise AppError(f"{path} cannot set {key!r}.", ExitCode.USAGE, hint)
-    known = {f.name for f in fields(Settings)} - _NOT_IN_FILE
-    if key not in known:
-        near = difflib.get_close_matches(key, known, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Known settings: {sorted(known)}."
-        raise AppError(f"{path} names an unknown setting {key!r}.", ExitCode.USAGE, hint)
-    wrong = AppError(f"{path}: {key} cannot be {value!r}.", ExitCode.USAGE)
-    if key in _FLAGS:
-        if not isinstance(value, bool):
-            raise wrong
-        return value
-    if key in _COUNTS or key == "verbosity":
-        lowest = 0 if key == "verbosity" else 1
-        if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-            raise wrong
-        return value
-    if key in _LABELS:
-        values = value if isinstance(value, list) else [value]
-        if not all(isinstance(v, str) for v in values):
-            wrong.hint = "Write labels in quotes: YAML reads 01 as a number."
-            raise wrong
-        return tuple(values)
-    if key == "derivatives":
-        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-            wrong.hint = "Write one line 'NAME: PATH' per folder, indented below 'derivatives:'."
-            raise wrong
-        return {str(name): Path(folder) for name, folder in value.items()}
-    if not isinstance(value, str):
-        raise wrong
-    return _convert_text(key, value, wrong)
-
-
-def _convert_text(key: str, value: str, wrong: AppError) -> Any:
-    """Convert a YAML string to the type its setting has."""
-    if key in _PATHS:
-        return Path(value)
-    if key == "fat_spectrum" and value not in fat_spectra():
-        wrong.hint = f"Fat spectra: {', '.join(fat_spectra())}."
-        raise wrong
-    if key == "fat_fraction_units" and value not in get_args(FatFractionUnits):
-        raise wrong
-    try:
-        if key == "mem":
-            return parse_memory(value)
-        if key == "device":
-            return parse_device(value)
-    except ValueError as error:
-        wrong.hint = str(error)
-        raise wrong from error
-    return value
 
 
 def _plain(value: Any) -> Any:

@@ -161,6 +161,9 @@ class SessionContent:
         Results, in the order in which they are shown.
     failures : Sequence of Failure
         What could not be done.
+    diagnosis : Mapping of str to DataFrame
+        Answers of a diagnosis model: ``group_diagnosis``, ``group_flags`` and
+        ``group_explanation`` of this session; empty if none was asked.
     """
 
     participant: str
@@ -168,3 +171,4 @@ class SessionContent:
     run: RunInfo
     stacks: Sequence[StackContent] = ()
     failures: Sequence[Failure] = ()
+    diagnosis: "Mapping[str, pd.DataFrame]" = field(default_factory=dict)

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bids_app.derivatives import DATATYPE, SessionId, StackNames, sidecar
+from bids_app.derivatives import DATATYPE, SessionId, StackNames, diagnosis_files, sidecar
 from bids_app.errors import AppError, ExitCode
 from bids_app.images import load_labels, load_volume
 from bids_app.reading import read_text
@@ -75,7 +75,12 @@ def read_session_content(
             "Process the session first, without --reports-only.",
         )
     stacks = [_read_stack(folder, name) for name in names]
-    return SessionContent(session.participant, session.session, run, stacks, failures)
+    answers = {
+        table: content
+        for table, path in diagnosis_files(session).items()
+        if (folder / path).is_file() and (content := _read_table(folder / path)) is not None
+    }
+    return SessionContent(session.participant, session.session, run, stacks, failures, answers)
 
 
 def _stacks(folder: Path, session: SessionId) -> list[str]:

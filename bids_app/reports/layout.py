@@ -89,7 +89,7 @@ class Citation:
     """A work to cite, and which results rest on it."""
 
     id: str
-    when: Literal["always", "segmentation"]
+    when: Literal["always", "segmentation", "group"]
     text: str
     doi: str
 
@@ -100,6 +100,7 @@ class Layout:
 
     title: str
     disclaimer: str
+    answer_text: str
     data_origins: Mapping[str, str]
     once: Sequence[Section]
     per_stack: Sequence[Section]

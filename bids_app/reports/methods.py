@@ -80,11 +80,15 @@ class Methods:
 def methods(content: SessionContent, layout: Layout) -> Methods:
     """Gather the methods of a session."""
     stacks = [_stack(stack, layout) for stack in content.stacks]
-    made_by_model = any(stack.model for stack in stacks)
+    rest_on = {"always"}
+    if any(stack.model for stack in stacks):
+        rest_on.add("segmentation")
+    if content.diagnosis:
+        rest_on.add("group")
     return Methods(
         stacks,
         _definitions(content.stacks, layout),
-        [c for c in citations() if c.when == "always" or made_by_model],
+        [c for c in citations() if c.when in rest_on],
     )
 
 

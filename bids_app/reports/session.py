@@ -19,6 +19,7 @@ from bids_app.reports.layout import Layout, layout
 from bids_app.reports.methods import methods
 from bids_app.reports.muscle_table import MuscleTable, fat_fraction_means, muscle_table
 from bids_app.reports.pages import render
+from bids_app.reports.patient_view import Patient, patients_view
 from bids_app.reports.profiles import Profiles, profiles
 from bids_app.reports.quality_lights import lights
 
@@ -127,10 +128,21 @@ def _variables(content: SessionContent, views: Sequence[StackView]) -> dict[str,
         "name": _title(content),
         "lights": lights(sidecars, words),
         "stacks": views,
+        "diagnosis": _diagnosis(content),
         "methods": methods(content, words),
         "standalone": False,
         **_scales(),
     }
+
+
+def _diagnosis(content: SessionContent) -> Patient | None:
+    """Return the answer of a diagnosis model, if one was asked."""
+    tables = content.diagnosis
+    if "group_flags" not in tables:
+        return None
+    names = ("group_diagnosis", "group_flags", "group_explanation")
+    results, flags, explanation = (tables[name] for name in names)
+    return patients_view(results, flags, explanation, {}, 1).patients[0]
 
 
 def _scales() -> dict[str, Any]:

@@ -3,7 +3,10 @@
 import contextlib
 import logging
 import os
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -25,3 +28,36 @@ def close_log_files() -> Iterator[None]:
             root.removeHandler(handler)
             with contextlib.suppress(OSError):
                 handler.close()
+
+
+@contextmanager
+def _mounted(folder: Path, options: str) -> Iterator[None]:
+    command = ["mount", "-t", "tmpfs", "-o", options, "myomids-test", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no mount command")
+    if done.returncode:
+        pytest.skip(f"mounting is not permitted here: {done.stderr.splitlines()[0]}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with _mounted(folder, "size=1m"):
+        yield folder
+
+
+@pytest.fixture
+def read_only_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk that cannot be written to."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with _mounted(folder, "size=1m,ro"):
+        yield folder

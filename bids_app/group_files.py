@@ -1,0 +1,102 @@
+"""Names, descriptions and writing of what the group level leaves in the output folder."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bids_app.derivatives import SessionWriter
+from bids_app.provenance import generated_by
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REPORT = Path("group.html")
+SUMMARY = Path("group_summary.json")
+MODELS = Path("models")
+
+
+def table_path(name: str) -> Path:
+    """Return the file of a table of ``group_columns.json``, relative to the output folder."""
+    return Path(f"{name}.tsv")
+
+
+def table_names() -> tuple[str, ...]:
+    """Return the names of all tables of the group level."""
+    return tuple(_descriptions())
+
+
+def write_tables(
+    writer: SessionWriter, tables: "Mapping[str, pd.DataFrame]", **about: Mapping[str, Any]
+) -> None:
+    """Write tables of the group level with their sidecars.
+
+    Parameters
+    ----------
+    writer : SessionWriter
+        Where they go.
+    tables : Mapping of str to DataFrame
+        By their names in ``group_columns.json``.
+    **about : Mapping
+        Further keys of the sidecars, by the name of a table.
+
+    Raises
+    ------
+    KeyError
+        If a table has a column that ``group_columns.json`` does not describe.
+    """
+    for name, frame in tables.items():
+        writer.table(table_path(name), _without_empty_sessions(frame))
+        content = {
+            **describe_columns(name, [str(column) for column in frame]),
+            **about.get(name, {}),
+            "GeneratedBy": [generated_by()],
+        }
+        writer.json(table_path(name).with_suffix(".json"), content)
+
+
+def describe_columns(name: str, columns: list[str]) -> dict[str, Any]:
+    """Return the sidecar entries of the columns of a table.
+
+    Raises
+    ------
+    KeyError
+        If one is not described.
+    """
+    table = _descriptions()[name]
+    known = table["Columns"]
+    described: dict[str, Any] = {"TableDescription": table["Description"]}
+    for column in columns:
+        if column in known:
+            described[column] = known[column]
+        elif "Muscle" in table and column in _feature_muscles():
+            described[column] = {
+                key: text.format(muscle=column) for key, text in table["Muscle"].items()
+            }
+        else:
+            raise KeyError(f"group_columns.json does not describe {name}: {column}")
+    return described
+
+
+def _without_empty_sessions(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Write n/a for the session of studies without sessions, which is empty inside."""
+    if "session" not in frame:
+        return frame
+    session = frame["session"].astype(object)
+    return frame.assign(session=session.where(session != "", None))
+
+
+@cache
+def _descriptions() -> dict[str, Any]:
+    text = (files("bids_app") / "data" / "group_columns.json").read_text(encoding="utf-8")
+    content: dict[str, Any] = json.loads(text)
+    return content
+
+
+@cache
+def _feature_muscles() -> frozenset[str]:
+    from pipelines.harmonization.regrouping import default_regrouping
+
+    return frozenset(default_regrouping().features)

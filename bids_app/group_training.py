@@ -1,0 +1,286 @@
+"""Train a diagnosis model on the cohort, and say honestly how good it is."""
+
+import functools
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bids_app.cohort import Cohort
+from bids_app.derivatives import replace_folder
+from bids_app.errors import AppError, ExitCode
+from bids_app.executors import Executor, open_executor
+from bids_app.group_files import MODELS
+from bids_app.logs import LOGGER
+from bids_app.machine import available_cpus, plan_workers
+from bids_app.progress import Progress, progress_bar
+from bids_app.settings import Settings
+from bids_app.tables import read_tsv
+from bids_app.work_folder import cache_folders, start_worker
+from pipelines.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.diagnosis.ensemble import Ensemble
+    from pipelines.diagnosis.evaluation.evaluate import Evaluation
+    from pipelines.diagnosis.model import DiagnosisModel
+    from pipelines.diagnosis.nested import NestedResult
+    from pipelines.diagnosis.protocol import Protocol
+
+# Memory of a process that searches one fold of the published cohort, GB.
+FOLD_MEMORY_GB = 1.5
+
+# Members of the ensembles that are trained without a study: each study needs its own.
+_MEMBERS_WITHOUT_STUDY = 5
+
+# Tables about unseen studies that go with the model; the others repeat them in detail.
+_STUDY_TABLES = ("overall", "classes", "folds")
+
+# What --train leaves until the model is stored, so that a killed run goes on.
+_CHECKPOINTS = Path("logs") / "training"
+
+
+def check_training(settings: Settings) -> None:
+    """Refuse, before anything is computed, what could not be trained.
+
+    Raises
+    ------
+    AppError
+        ``CANNOT_CREATE`` if a model of that name exists and is not to be overwritten; ``USAGE`` if
+        the protocol is unknown or impossible.
+    """
+    protocol_of(settings)
+    folder = settings.output_dir / MODELS / str(settings.train)
+    if folder.exists() and not settings.overwrite:
+        raise AppError(
+            f"There is a model {settings.train} already: {folder}.",
+            ExitCode.CANNOT_CREATE,
+            "Train under another name, or replace it with --overwrite.",
+        )
+
+
+def train(
+    settings: Settings,
+    cohort: Cohort,
+    tables: "Mapping[str, pd.DataFrame]",
+    work_dir: Path,
+    log_file: Path,
+) -> "tuple[DiagnosisModel, pd.Index[Any]]":
+    """Search, evaluate and refit the ensemble.
+
+    Parameters
+    ----------
+    settings : Settings
+        Choices of the run; ``train`` names the model.
+    cohort : Cohort
+        The samples.
+    tables : Mapping of str to DataFrame
+        Tables to keep with the model beside those of the evaluation.
+    work_dir, log_file : Path
+        For worker processes.
+
+    Returns
+    -------
+    DiagnosisModel
+        The model.
+    Index
+        The samples it was trained on.
+
+    Raises
+    ------
+    AppError, PipelineError
+        If the cohort cannot be trained on, or the table of readers is wrong.
+    """
+    from pipelines.diagnosis.cohort import training_cohort
+    from pipelines.diagnosis.model import build_model
+    from pipelines.diagnosis.nested import run_nested
+    from pipelines.diagnosis.refit import refit_ensemble
+
+    protocol = protocol_of(settings)
+    # Selected once, so that what is left out is said once.
+    selected = training_cohort(cohort.native, cohort.labels, protocol.minimum_samples)
+    readers = _read_readers(settings.readers, selected.classes)
+    if settings.interactions is not None and settings.interactions not in selected.classes:
+        raise AppError(
+            f"--interactions {settings.interactions} is no diagnosis that is trained on.",
+            ExitCode.USAGE,
+            f"Diagnoses: {', '.join(selected.classes)}.",
+        )
+    cohort = replace(cohort, native=selected.native)
+    native, labels = cohort.native, cohort.labels
+    checkpoint = settings.output_dir / _CHECKPOINTS / str(settings.train)
+    with _map_tasks(settings, work_dir, log_file) as map_tasks:
+        with progress_bar("training", "trial") as progress:
+            nested = run_nested(
+                native,
+                labels,
+                cohort.harmonization.options,
+                protocol,
+                checkpoint=checkpoint,
+                map_tasks=map_tasks,
+                progress=progress,
+            )
+        LOGGER.info("%d members, %.0f s of CPU time", len(nested.members), nested.seconds)
+        with progress_bar("whole studies left out", "study") as progress:
+            without_studies = _without_studies(cohort, nested, map_tasks, progress)
+    with progress_bar("refitting", "member") as progress:
+        ensemble = refit_ensemble(native, labels, nested, progress=progress)
+    evaluation = _evaluate(cohort, nested, ensemble, readers)
+    own_tables = {
+        **evaluation.tables,
+        **without_studies,
+        **tables,
+        "importance": _importance(settings, cohort, nested),
+    }
+    model = build_model(
+        str(settings.train),
+        ensemble,
+        nested,
+        native,
+        labels,
+        origin=cohort.origin(nested.samples),
+        created=datetime.now(UTC).date().isoformat(),
+        headline=evaluation.headline,
+        tables=own_tables,
+        long_names=cohort.gathered.long_names,
+    )
+    return model, nested.samples.index
+
+
+def put_in_place(settings: Settings, staging: Path) -> None:
+    """Move a trained model from the staging folder to ``models``, and forget the checkpoints."""
+    name = str(settings.train)
+    replace_folder(staging / MODELS / name, settings.output_dir / MODELS / name)
+    shutil.rmtree(settings.output_dir / _CHECKPOINTS / name, ignore_errors=True)
+    LOGGER.info("model stored: %s", settings.output_dir / MODELS / name)
+
+
+def protocol_of(settings: Settings) -> "Protocol":
+    """Return the profile with the numbers that the settings change.
+
+    Raises
+    ------
+    AppError
+        ``USAGE`` if a number is unknown or impossible.
+    """
+    from pipelines.diagnosis.protocol import load_profile
+
+    changed: dict[str, Any] = {"seed": settings.seed, **settings.training}
+    if settings.minimum_samples is not None:
+        changed["minimum_samples"] = settings.minimum_samples
+    try:
+        return load_profile(settings.profile, **changed)
+    except DataError as error:
+        raise AppError(f"Training protocol: {error.message}", ExitCode.USAGE, error.hint) from error
+
+
+def _read_readers(path: Path | None, classes: Sequence[str]) -> "pd.DataFrame | None":
+    """Read the answers of readers; mistakes show now, not after hours of training."""
+    from pipelines.diagnosis.evaluation.reader_answers import read_answers
+
+    if path is None:
+        return None
+    table = read_tsv(path).rename(
+        columns={"participant_id": "participant", "session_id": "session"}
+    )
+    for column, prefix in (("participant", "sub-"), ("session", "ses-")):
+        if column in table:
+            table[column] = table[column].str.removeprefix(prefix).replace("n/a", "")
+    try:
+        read_answers(table, classes)
+    except DataError as error:
+        raise AppError(f"{path}: {error.message}", ExitCode.BAD_DATA, error.hint) from error
+    return table
+
+
+def _evaluate(
+    cohort: Cohort,
+    nested: "NestedResult",
+    ensemble: "Ensemble",
+    readers: "pd.DataFrame | None",
+) -> "Evaluation":
+    """Evaluate the predictions of the outer folds."""
+    from pipelines.diagnosis.evaluation.evaluate import evaluate
+    from pipelines.diagnosis.model import complete_features
+
+    features = ensemble.harmonization.transform(cohort.subset(nested.samples.index))
+    return evaluate(
+        nested.y,
+        nested.probabilities,
+        nested.classes,
+        nested.fold,
+        cohort.with_involvement(nested.samples),
+        margins=nested.margins,
+        features=complete_features(ensemble, features),
+        comparators=nested.comparators,
+        readers=readers,
+    )
+
+
+def _without_studies(
+    cohort: Cohort, nested: "NestedResult", map_tasks: "Executor | None", progress: Progress
+) -> "dict[str, pd.DataFrame]":
+    """Evaluate ensembles on whole studies that they were trained without, if there are several."""
+    from pipelines.diagnosis.evaluation.evaluate import evaluate
+    from pipelines.diagnosis.leave_one_study_out import leave_one_study_out
+
+    try:
+        result = leave_one_study_out(
+            cohort.native,
+            cohort.labels,
+            nested.options,
+            nested.protocol,
+            nested.best_members(_MEMBERS_WITHOUT_STUDY),
+            map_tasks=map_tasks,
+            progress=progress,
+        )
+    except DataError as error:
+        LOGGER.warning("Not evaluated on studies left out as a whole: %s", error.message)
+        return {}
+    evaluation = evaluate(
+        result.y, result.probabilities, result.classes, result.fold, result.samples
+    )
+    return {f"studies_{name}": evaluation.tables[name] for name in _STUDY_TABLES}
+
+
+def _importance(settings: Settings, cohort: Cohort, nested: "NestedResult") -> "pd.DataFrame":
+    """Explain every sample by the ensemble of the fold that had not seen it, and summarize."""
+    import numpy as np
+    import pandas as pd
+
+    from pipelines.diagnosis.explanation.importance import importance_table
+    from pipelines.diagnosis.explanation.values import FoldEnsemble, explain_folds
+    from pipelines.diagnosis.refit import fold_ensemble
+    from pipelines.harmonization.harmonize import PATIENT_FEATURES
+
+    native, used = cohort.native, cohort.subset(nested.samples.index)
+    names = (*used.muscles, *PATIENT_FEATURES)
+    folds = (
+        FoldEnsemble(
+            fold_ensemble(native, cohort.labels, nested, fold), np.flatnonzero(nested.fold == fold)
+        )
+        for fold in np.unique(nested.fold)
+    )
+    threads = settings.omp_nthreads or available_cpus()
+    values, _ = explain_folds(folds, used, nested.classes, names, threads=threads)
+    # A fold may keep muscles (option coverage) that the whole cohort does not.
+    features = pd.DataFrame(
+        cohort.harmonization.transform(used), columns=list(cohort.harmonization.feature_names)
+    ).reindex(columns=list(names))
+    return importance_table(values, features.to_numpy(), nested.classes, names)
+
+
+@contextmanager
+def _map_tasks(settings: Settings, work_dir: Path, log_file: Path) -> "Iterator[Executor | None]":
+    """Prepare what folds and studies are computed with; None computes them here, one by one."""
+    workers = plan_workers(settings.nprocs, settings.omp_nthreads, settings.mem, FOLD_MEMORY_GB)
+    if workers.processes == 1 and settings.executor == "local":
+        yield None
+        return
+    start = functools.partial(start_worker, settings.verbosity, log_file, cache_folders(work_dir))
+    with open_executor(settings, workers.processes, start, work_dir) as execute:
+        yield execute

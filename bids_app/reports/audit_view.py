@@ -1,0 +1,91 @@
+"""What the features give away, in words and with remedies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MISSING = "missing:"
+# Muscles whose gaps can be read back best that are listed one by one.
+_MOST_MUSCLES = 5
+
+# Order in which findings are listed: what must be mended first.
+_ORDER = {"warn": 0, "pass": 1, "info": 2, "skipped": 3}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One measurement.
+
+    Attributes
+    ----------
+    level : str
+        ``warn``, ``pass``, ``info`` or ``skipped``.
+    text : str
+        What was found, and the remedy.
+    auc, interval, n : str
+        Figures for a person; empty if not measured.
+    """
+
+    level: str
+    text: str
+    auc: str
+    interval: str
+    n: str
+
+
+@dataclass(frozen=True)
+class AuditView:
+    """What the page says about leaks.
+
+    Attributes
+    ----------
+    findings : Sequence of Finding
+        About what the model sees, worst first; of muscles only the worst.
+    others : Sequence of Finding
+        About what the model does not see, and what could not be measured.
+    warnings : int
+        How many findings are leaks.
+    muscles : int
+        Muscles measured beyond those listed.
+    """
+
+    findings: Sequence[Finding]
+    others: Sequence[Finding]
+    warnings: int
+    muscles: int
+
+
+def audit_view(table: "pd.DataFrame") -> AuditView:
+    """Sort the findings.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``group_audit``.
+    """
+    of_muscles = table["target"].astype(str).str.startswith(_MISSING)
+    gaps = table[of_muscles].sort_values("auc", ascending=False)
+    shown = [*table[~of_muscles].to_dict("records"), *gaps.head(_MOST_MUSCLES).to_dict("records")]
+    judged = [row for row in shown if row["level"] in {"warn", "pass"}]
+    judged.sort(key=lambda row: (_ORDER[row["level"]], -row["auc"]))
+    others = [row for row in shown if row["level"] not in {"warn", "pass"}]
+    return AuditView(
+        [_finding(row) for row in judged],
+        [_finding(row) for row in others],
+        int((table["level"] == "warn").sum()),
+        max(0, len(gaps) - _MOST_MUSCLES),
+    )
+
+
+def _finding(row: dict[Any, Any]) -> Finding:
+    measured = row["auc"] == row["auc"]
+    return Finding(
+        str(row["level"]),
+        str(row["text"]),
+        f"{row['auc']:.2f}" if measured else "",
+        f"{row['lower']:.2f}–{row['upper']:.2f}" if measured else "",
+        f"{row['n']:g}" if measured else "",
+    )

@@ -1,0 +1,87 @@
+"""What the page of a cohort is made from: the tables and the summary of the group level.
+
+The page is always made from the files, right after they were written and with ``--reports-only``,
+so that it can hold nothing that the files do not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bids_app.errors import AppError, ExitCode
+from bids_app.group_files import SUMMARY, table_names, table_path
+from bids_app.reports.content import RunInfo
+from bids_app.sidecars import read_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class GroupContent:
+    """Everything the page of a cohort shows.
+
+    Attributes
+    ----------
+    summary : Mapping
+        Content of ``group_summary.json``.
+    tables : Mapping of str to DataFrame
+        Tables of the group level that are there, by their names in ``group_columns.json``.
+    evaluation : Mapping of str to DataFrame
+        Tables of the evaluation of the model that was trained or applied, if they are there.
+    run : RunInfo
+        How the results were made.
+    """
+
+    summary: Mapping[str, Any]
+    tables: "Mapping[str, pd.DataFrame]"
+    evaluation: "Mapping[str, pd.DataFrame]"
+    run: RunInfo
+
+
+def read_group_content(folder: Path, root: Path, run: RunInfo) -> GroupContent:
+    """Read what the group level wrote.
+
+    Parameters
+    ----------
+    folder : Path
+        The output folder, or the staging folder with the same layout.
+    root : Path
+        The output folder, from which the summary says where the model lies.
+    run : RunInfo
+        How the results were made.
+
+    Raises
+    ------
+    AppError
+        ``INPUT_MISSING`` if the group level has not run; ``BAD_DATA`` if a file is damaged.
+    """
+    if not (folder / SUMMARY).is_file():
+        raise AppError(
+            f"{folder} holds no results of the group level.",
+            ExitCode.INPUT_MISSING,
+            "Run it first without --reports-only.",
+        )
+    summary = read_json(folder / SUMMARY)
+    paths = {name: folder / table_path(name) for name in table_names()}
+    tables = {name: _read_table(path) for name, path in paths.items() if path.is_file()}
+    model = summary.get("Model")
+    evaluation = {}
+    if model is not None:
+        found = sorted((root / model["Folder"] / "tables").glob("*.tsv"))
+        evaluation = {path.stem: _read_table(path) for path in found}
+    return GroupContent(summary, tables, evaluation, run)
+
+
+def _read_table(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    try:
+        return pd.read_csv(
+            path, sep="\t", keep_default_na=False, na_values=["n/a"], low_memory=False
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise AppError(
+            f"{path} is not a table: {error}.", ExitCode.BAD_DATA, "Run the group level again."
+        ) from error

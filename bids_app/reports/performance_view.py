@@ -1,0 +1,301 @@
+"""How good the model is: figures, confusion, curves, calibration and subgroups."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bids_app.reports.charts import HeatMap, LineChart, heat_map, line_chart
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ALL = "all"
+# Subgroups of a variable that are listed; the others stand in the table beside the page.
+_MOST_LEVELS = 10
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table: its name and its cells as text."""
+
+    name: str
+    cells: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of texts.
+
+    Attributes
+    ----------
+    columns : Sequence of str
+        Headings after the first column.
+    rows : Sequence of Row
+        Its rows.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class PerformanceView:
+    """What the page says about a model's performance; None and empty parts are left out.
+
+    Attributes
+    ----------
+    sentence : str
+        What was measured on whom.
+    figures : Table
+        One row per figure, one column per model.
+    classes : Table
+        One row per diagnosis.
+    confusion : HeatMap
+        Truth against first answer.
+    roc, precision_recall : LineChart
+        Averages over diagnoses.
+    reliability : LineChart or None
+        Confidence against accuracy.
+    calibration : Table or None
+        Errors of calibration.
+    conformal : Table or None
+        Coverage of prediction sets.
+    subgroups : Sequence of (str, Table)
+        By variable.
+    readers : Table or None
+        Readers and model on the same cases.
+    flags : Table or None
+        How often the flags are raised.
+    """
+
+    sentence: str
+    figures: Table
+    classes: Table
+    confusion: HeatMap
+    roc: LineChart
+    precision_recall: LineChart
+    reliability: LineChart | None
+    calibration: Table | None
+    conformal: Table | None
+    subgroups: Sequence[tuple[str, Table]]
+    readers: Table | None
+    flags: Table | None
+
+
+def performance_view(
+    tables: "Mapping[str, pd.DataFrame]", words: Mapping[str, Any]
+) -> PerformanceView | None:
+    """Lay out the tables of an evaluation.
+
+    Parameters
+    ----------
+    tables : Mapping of str to DataFrame
+        Tables of :func:`pipelines.diagnosis.evaluation.evaluate.evaluate`; those of whole studies
+        left out begin with ``studies_``.
+    words : Mapping
+        Content of ``group_report.yaml``.
+
+    Returns
+    -------
+    PerformanceView or None
+        None without an evaluation.
+    """
+    if "overall" not in tables:
+        return None
+    first = tables["overall"].iloc[0]
+    curves = tables["one_vs_rest_curves"]
+    return PerformanceView(
+        f"{first['n_samples']:g} samples of {first['n_patients']:g} patients with "
+        f"{first['n_classes']:g} diagnoses, {first['n_folds']:g} folds.",
+        _figures(tables, words),
+        _classes(tables["classes"], words["measures"]),
+        _confusion(tables["confusion"]),
+        _curves(curves, "roc", "false-positive rate", "true-positive rate", words),
+        _curves(curves, "precision_recall", "recall", "precision", words),
+        _reliability(tables.get("reliability")),
+        _calibration(tables.get("calibration")),
+        _conformal(tables.get("conformal")),
+        _subgroups(tables["subgroups"], words),
+        _readers(tables.get("readers")),
+        _flags(tables),
+    )
+
+
+def _figures(tables: "Mapping[str, pd.DataFrame]", words: Mapping[str, Any]) -> Table:
+    """Compare the ensemble with the comparators, and with itself on unseen studies."""
+    by_model: dict[str, Any] = {"ensemble": tables["overall"].set_index("metric")}
+    if "comparison" in tables:
+        for model, part in tables["comparison"].groupby("model", sort=False):
+            by_model.setdefault(str(model), part.set_index("metric"))
+    if "studies_overall" in tables:
+        by_model["studies"] = tables["studies_overall"].set_index("metric")
+    rows = []
+    for metric, about in words["metrics"].items():
+        scale = 100.0 if about["percent"] else 1.0
+        cells = [
+            # The spread over studies, many of them tiny, would say nothing.
+            _with_interval(part.loc[metric], scale, spread=model != "studies")
+            if metric in part.index
+            else "–"
+            for model, part in by_model.items()
+        ]
+        rows.append(Row(about["title"], cells))
+    counts = [f"{part['n_samples'].iloc[0]:g}" for part in by_model.values()]
+    names = [words["models"].get(model, model) for model in by_model]
+    return Table(names, [*rows, Row("Samples", counts)])
+
+
+def _with_interval(row: "pd.Series[Any]", scale: float, *, spread: bool) -> str:
+    if not np.isfinite(row["value"]):
+        return "–"
+    digits = 1 if scale > 1 else 3
+    value, low, high, deviation = (
+        f"{scale * row[name]:.{digits}f}" for name in ("value", "lower", "upper", "fold_sd")
+    )
+    unit = " %" if scale > 1 else ""
+    plus_minus = f" ± {deviation}" if spread and np.isfinite(row["fold_sd"]) else ""
+    return f"{value}{plus_minus}{unit} ({low}–{high})"
+
+
+def _classes(table: "pd.DataFrame", titles: Mapping[str, str]) -> Table:
+    """Give sensitivity, specificity and the like of every diagnosis."""
+    values = table.pivot_table(
+        index="class", columns="measure", values="value", sort=False, dropna=False
+    )
+    sensitivity = table[table["measure"] == "sensitivity"].set_index("class")
+    measures = [name for name in titles if name in values]
+    rows = [
+        Row(
+            str(name),
+            [
+                f"{sensitivity['denominator'].get(name, np.nan):g}",
+                f"{sensitivity['n_patients'].get(name, np.nan):g}",
+                *(_number(values.loc[name, measure]) for measure in measures),
+            ],
+        )
+        for name in values.index
+        if name in sensitivity.index
+    ]
+    return Table(["Samples", "Patients", *(titles[name] for name in measures)], rows)
+
+
+def _confusion(table: "pd.DataFrame") -> HeatMap:
+    counts = table.pivot_table(index="truth", columns="predicted", values="count", fill_value=0)
+    names = [str(name) for name in counts.index]
+    return heat_map(names, [str(c) for c in counts], counts.to_numpy(dtype=np.float64))
+
+
+def _curves(
+    table: "pd.DataFrame", kind: str, x_label: str, y_label: str, words: Mapping[str, Any]
+) -> LineChart:
+    curves = {}
+    for name, title in words["curve_names"].items():
+        rows = table[(table["curve"] == kind) & (table["class"] == name)]
+        curves[title] = (rows["x"].to_numpy(np.float64), rows["y"].to_numpy(np.float64))
+    return line_chart(curves, x_label, y_label)
+
+
+def _reliability(table: "pd.DataFrame | None") -> LineChart | None:
+    if table is None:
+        return None
+    curves = {
+        str(name): (
+            rows["confidence"].to_numpy(np.float64),
+            rows["accuracy"].to_numpy(np.float64),
+        )
+        for name, rows in table.groupby("probabilities", sort=False)
+    }
+    return line_chart(curves, "probability of the first answer", "share that was right")
+
+
+def _calibration(table: "pd.DataFrame | None") -> Table | None:
+    if table is None:
+        return None
+    values = table.pivot_table(index="metric", columns="probabilities", values="value", sort=False)
+    rows = [
+        Row(str(metric).replace("_", " ").capitalize(), [_number(v, 3) for v in values.loc[metric]])
+        for metric in values.index
+    ]
+    return Table([str(name) for name in values], rows)
+
+
+def _conformal(table: "pd.DataFrame | None") -> Table | None:
+    if table is None:
+        return None
+    first = table[table["alpha"] == table["alpha"].iloc[0]]
+    rows = [
+        Row(
+            "All diagnoses" if row["class"] == _ALL else str(row["class"]),
+            [
+                f"{100 * row['target']:.0f} %",
+                f"{100 * row['coverage']:.0f} % "
+                f"({100 * row['lower']:.0f}–{100 * row['upper']:.0f})",
+                f"{row['mean_size']:.1f}",
+                f"{row['n_patients']:g}",
+            ],
+        )
+        for row in first.to_dict("records")
+    ]
+    return Table(["Stated", "Measured", "Diagnoses in the set, mean", "Patients"], rows)
+
+
+def _subgroups(table: "pd.DataFrame", words: Mapping[str, Any]) -> list[tuple[str, Table]]:
+    measures = words["subgroup_measures"]
+    found = []
+    for variable, part in table.groupby("variable", sort=False):
+        rows = []
+        for level, group in part.groupby("level", sort=False):
+            values = group.set_index("measure")
+            first = values.iloc[0]
+            cells = [_share(values.loc[name]) if name in values.index else "" for name in measures]
+            counts = [f"{first[name]:g}" for name in ("n_samples", "n_patients", "n_classes")]
+            rows.append((first["n_samples"], Row(str(level), [*counts, *cells])))
+        if len(rows) > _MOST_LEVELS:
+            rows = sorted(rows, key=lambda pair: -pair[0])[:_MOST_LEVELS]
+        columns = ["Samples", "Patients", "Diagnoses", *measures.values()]
+        title = words["variables"].get(str(variable), str(variable))
+        found.append((title, Table(columns, [row for _, row in rows])))
+    return found
+
+
+def _share(row: "pd.Series[Any]") -> str:
+    if not np.isfinite(row["value"]):
+        return "–"
+    text = f"{100 * row['value']:.0f} %"
+    if np.isfinite(row["lower"]):
+        text += f" ({100 * row['lower']:.0f}–{100 * row['upper']:.0f})"
+    return text
+
+
+def _readers(table: "pd.DataFrame | None") -> Table | None:
+    if table is None:
+        return None
+    rows = [
+        Row(
+            f"{row['reader']}, first {row['k']:g}",
+            [
+                f"{100 * row['accuracy']:.0f} %",
+                f"{100 * row['model_accuracy']:.0f} %",
+                f"{row['n_cases']:g}",
+                f"{row['n_missing']:g}",
+            ],
+        )
+        for row in table.to_dict("records")
+    ]
+    return Table(["Reader", "Model", "Cases", "Missing answers"], rows)
+
+
+def _flags(tables: "Mapping[str, pd.DataFrame]") -> Table | None:
+    rows = []
+    for name, title in (("novelty", "Unlike the training data"), ("near_normal", "Near normal")):
+        if name in tables:
+            row = tables[name].set_index("class").loc[_ALL]
+            cells = [f"{100 * row['flagged_rate']:.1f} %", f"{row['n_patients']:g}"]
+            rows.append(Row(title, cells))
+    return Table(["Raised", "Patients"], rows) if rows else None
+
+
+def _number(value: Any, digits: int = 2) -> str:
+    return f"{value:.{digits}f}" if np.isfinite(value) else "–"

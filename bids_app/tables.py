@@ -1,0 +1,83 @@
+"""Read TSV tables that people made: as text, strictly, and within the memory there is.
+
+What the cells mean is checked by the science (:mod:`pipelines.harmonization`); here only that the
+file can be a table at all.
+"""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bids_app.errors import AppError, ExitCode, as_app_errors
+from bids_app.reading import read_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Far above any cohort (one row is a visit), low enough that a table always fits in memory.
+MOST_ROWS = 100_000
+MOST_BYTES = 100_000_000
+
+_BLOCK = 2**20
+
+# First bytes of files that are no UTF-8 text, and what they are.
+_OTHER_KINDS = {
+    b"PK\x03\x04": "an Excel or ZIP file",
+    b"\xd0\xcf\x11\xe0": "an old Excel file",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+}
+
+
+def read_tsv(path: Path) -> "pd.DataFrame":
+    """Read a tab-separated table whose first line names the columns.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    DataFrame of str
+        Index ``line`` (the header is line 1), see
+        :func:`pipelines.harmonization.text_table.read_text_table`.
+
+    Raises
+    ------
+    AppError
+        As :func:`bids_app.reading.read_text`; ``BAD_DATA`` if the file is no table or holds more
+        than ``MOST_ROWS`` rows or ``MOST_BYTES`` bytes. The message names the line.
+    """
+    from pipelines.harmonization.text_table import read_text_table
+
+    _check_size(path)
+    with as_app_errors():
+        return read_text_table(io.StringIO(read_text(path), newline=""), str(path))
+
+
+def _check_size(path: Path) -> None:
+    """Refuse, without loading it, a file that is too large or no text; missing files pass."""
+    if not path.is_file():
+        return
+    size = path.stat().st_size
+    rows = 0
+    with path.open("rb") as stream:
+        start = stream.read(4)
+        while size <= MOST_BYTES and (block := stream.read(_BLOCK)):
+            rows += block.count(b"\n")
+    for magic, kind in _OTHER_KINDS.items():
+        if start.startswith(magic):
+            raise AppError(
+                f"{path} is {kind}, not a TSV table.",
+                ExitCode.BAD_DATA,
+                "Save it as tab-separated text in UTF-8.",
+            )
+    if size > MOST_BYTES or rows > MOST_ROWS + 1:
+        found = f"{size / 1e6:.0f} MB" if size > MOST_BYTES else f"{rows - 1} rows"
+        raise AppError(
+            f"{path} holds {found}; a table may hold {MOST_ROWS} rows and "
+            f"{MOST_BYTES // 10**6} MB.",
+            ExitCode.BAD_DATA,
+            "A table has one row per participant and session. Check how it was made, or split it.",
+        )

@@ -1,0 +1,320 @@
+"""Training a model on a simulated cohort and applying it, as a user does."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bids_app import group, group_training
+from bids_app.cli import main
+from bids_app.errors import ExitCode
+from bids_app.listing import listing
+from pipelines.diagnosis import outer_fold
+from pipelines.diagnosis.simulation.score_files import score_files
+from pipelines.diagnosis.simulation.simulate import simulate_cohort
+from tests.bids_app.score_study import people_text, write_study
+from tests.bids_app.small_dataset import make_dataset, make_label_maps
+from tools.simulate_cohort import write_dataset
+
+# As small as a nested cross-validation can be; three diagnoses have so many samples.
+PROTOCOL = "outer_folds: 2, inner_folds: 2, trials: 2, random_trials: 1, minimum_samples: 12"
+DIAGNOSES = ("DUX4", "DYSF", "PABPN1")
+
+
+def read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=["n/a"])
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of simulated studies, a study without diagnoses, and a configuration file."""
+    root = tmp_path_factory.mktemp("cohort")
+    for name, dataset in score_files(simulate_cohort(samples=130, least_patients=2)).items():
+        write_dataset(root / "studies" / name, name, dataset, {"samples": 130, "seed": 0})
+    write_study(root / "new", people=people_text().replace("DYSF", "n/a").replace("DMD", "n/a"))
+    people = read(root / "studies" / "simulated-FF" / "participants.tsv").set_index(
+        "participant_id"
+    )
+    scores = read(root / "studies" / "simulated-FF" / "phenotype" / "average_scores.tsv")
+    case = scores[scores["participant_id"].map(people["diagnosis"]) == "DYSF"].iloc[0]
+    place = "\t".join(case[["study", "participant_id", "session_id"]])
+    header = "reader\tstudy\tparticipant_id\tsession_id\trank1\trank2\n"
+    (root / "readers.tsv").write_text(f"{header}anna\t{place}\tDYSF\tn/a\n")
+    (root / "wrong.tsv").write_text(f"{header}anna\t{place}\tDysferlin\tn/a\n")
+    (root / "tiny.yaml").write_text(f"training: {{{PROTOCOL}}}\nprofile: quick\nomp_nthreads: 1\n")
+    return root
+
+
+def options(cohort: Path, *more: str) -> list[str]:
+    studies = [f"{path.name}={path}" for path in sorted((cohort / "studies").iterdir())]
+    return ["--study", *studies, "--config-file", str(cohort / "tiny.yaml"), *more]
+
+
+@pytest.fixture(scope="module")
+def trained(cohort: Path) -> Path:
+    """Output of a training that was interrupted once, after its search, and run again."""
+    out = cohort / "out"
+    more = ("--train", "first", "--readers", str(cohort / "readers.tsv"))
+    command = [str(cohort / "new"), str(out), "group", *options(cohort, *more)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(group_training, "_without_studies", _interrupt)
+        patch.setattr(group, "audit", lambda *_: pd.DataFrame())
+        assert main(command) == ExitCode.TRY_AGAIN
+    assert not list(out.glob("group*"))
+    assert not (out / "models").exists()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outer_fold, "search", _never)
+        assert main([*command, "--interactions", "DYSF"]) == ExitCode.OK
+    return out
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _never(*_: object, **__: object) -> None:
+    raise AssertionError("searched again what had been searched")
+
+
+def test_an_interrupted_training_goes_on_and_leaves_no_checkpoint(trained: Path) -> None:
+    assert not (trained / "logs" / "training" / "first").exists()
+    assert (trained / "models" / "first" / "model.json").is_file()
+    assert not list((trained / "logs" / "staging").glob("*"))
+
+
+def test_the_model_holds_its_evaluation_and_says_that_it_is_simulated(trained: Path) -> None:
+    folder = trained / "models" / "first"
+    about = json.loads((folder / "model.json").read_text())
+    assert about["origin"] == "simulated"
+    assert tuple(entry["name"] for entry in about["classes"]) == DIAGNOSES
+    assert "simulated patients" in (folder / "MODEL_CARD.md").read_text()
+    overall = read(folder / "tables" / "overall.tsv").set_index("metric")
+    assert overall.loc["balanced_accuracy", "n_folds"] == 2
+    assert overall.loc["balanced_accuracy", "value"] > 1 / 3
+    tables = {path.stem for path in (folder / "tables").glob("*.tsv")}
+    expected = {"comparison", "confusion", "conformal", "subgroups", "importance", "audit"}
+    assert expected <= tables
+
+
+def test_readers_are_compared_on_their_cases(trained: Path) -> None:
+    table = read(trained / "models" / "first" / "tables" / "readers.tsv")
+    first = table[(table["reader"] == "anna") & (table["k"] == 1)].iloc[0]
+    assert (first["accuracy"], first["n_cases"]) == (1.0, 1)
+    assert "Readers and model on the same cases" in (trained / "group.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "code", "piece"),
+    [
+        ("--readers", "wrong.tsv", ExitCode.BAD_DATA, "wrong.tsv: "),
+        ("--readers", "nowhere.tsv", ExitCode.INPUT_MISSING, "nowhere.tsv does not exist"),
+        ("--interactions", "Dysferlin", ExitCode.USAGE, "is no diagnosis that is trained on"),
+    ],
+)
+def test_wrong_readers_and_diagnoses_are_found_before_the_search(
+    cohort: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    option: str,
+    value: str,
+    code: ExitCode,
+    piece: str,
+) -> None:
+    monkeypatch.setattr(group, "audit", lambda *_: pd.DataFrame())
+    monkeypatch.setattr(outer_fold, "search", _never)
+    chosen = str(cohort / value) if option == "--readers" else value
+    command = [str(cohort / "new"), str(tmp_path / "out"), "group", *options(cohort)]
+    assert main([*command, "--train", "other", option, chosen]) == code
+    assert piece in capsys.readouterr().err
+
+
+def test_samples_that_were_not_trained_on_are_answered(trained: Path) -> None:
+    scores = read(trained / "group_scores.tsv").set_index("sample")
+    flags = read(trained / "group_flags.tsv").set_index("sample")
+    known = scores["diagnosis"].isin(DIAGNOSES)
+    assert set(flags.index) == set(scores.index[~known])
+    # Four muscles of 33 are too few for an answer.
+    assert flags.loc["raw/sub-01", "status"] == "refused"
+    assert "only 4 of 33 muscles" in flags.loc["raw/sub-01", "reason"]
+    ranked = read(trained / "group_diagnosis.tsv")
+    assert set(ranked["sample"]) == set(flags.index[flags["status"] == "answered"])
+    sums = ranked.groupby("sample")["probability"].sum()
+    assert np.allclose(sums, 1, atol=1e-4)
+    assert (ranked.groupby("sample")["probability"].diff().dropna() <= 1e-6).all()
+
+
+def test_the_page_tells_what_the_model_does_and_names_simulated_data(trained: Path) -> None:
+    page = (trained / "group.html").read_text()
+    for piece in (
+        "This cohort holds data that are not of people.",
+        "first, trained in this run: 3 diagnoses, simulated patients",
+        "Balanced accuracy",
+        "Random forest",
+        "Reliability",
+        "What the features give away",
+        "What is taken for what",
+        "Features that act together for DYSF",
+        "models/first/MODEL_CARD.md",
+    ):
+        assert piece in page, piece
+
+
+def test_every_table_of_the_group_level_is_described(trained: Path) -> None:
+    names = {path.stem for path in trained.glob("group_*.tsv")}
+    assert {"group_audit", "group_interactions", "group_clusters", "group_explanation"} <= names
+    for name in names:
+        described = json.loads((trained / f"{name}.json").read_text())
+        assert set(read(trained / f"{name}.tsv").columns) <= set(described)
+
+
+def test_a_model_is_not_replaced_unless_asked(
+    cohort: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (trained / "models" / "first" / "model.json").read_bytes()
+    command = [str(cohort / "new"), str(trained), "group", *options(cohort, "--train", "first")]
+    assert main(command) == ExitCode.CANNOT_CREATE
+    assert "There is a model first already" in capsys.readouterr().err
+    assert (trained / "models" / "first" / "model.json").read_bytes() == before
+
+
+def test_models_are_listed(trained: Path) -> None:
+    text = listing("models", diagnosis_models=trained / "models")
+    header, _, row = text.split("\n\n")[1].splitlines()
+    assert header.split()[:4] == ["name", "created", "origin", "diagnoses"]
+    assert row.split()[0] == "first"
+    assert row.split()[2:4] == ["simulated", "3"]
+    rows = json.loads(
+        listing("models", as_json=True, diagnosis_models=trained / "models" / "first")
+    )
+    assert rows[-1]["classes"] == list(DIAGNOSES)
+
+
+def test_the_stored_model_gives_the_same_answers(
+    cohort: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = "simulated-FF"
+    command = [str(cohort / "studies" / study), str(tmp_path / "out"), "group"]
+    model = ["--diagnosis-model", str(trained / "models" / "first"), "--omp-nthreads", "1"]
+    assert main([*command, *model]) == ExitCode.OK
+    assert "was trained on studies named" in capsys.readouterr().err
+    again = read(tmp_path / "out" / "group_diagnosis.tsv")
+    first = read(trained / "group_diagnosis.tsv")
+    both = first.merge(again, on=["sample", "diagnosis"])
+    assert len(both) > 0
+    assert both["probability_x"].to_numpy() == pytest.approx(both["probability_y"].to_numpy())
+    page = (tmp_path / "out" / "group.html").read_text()
+    assert "first, applied: 3 diagnoses, simulated patients" in page
+    assert "Balanced accuracy" in page
+
+
+def test_a_damaged_model_is_refused_before_anything_is_written(
+    cohort: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(trained / "models" / "first", folder)
+    (folder / "arrays.npz").write_bytes(b"no arrays")
+    command = [str(cohort / "new"), str(tmp_path / "out"), "group"]
+    assert main([*command, "--diagnosis-model", str(folder)]) == ExitCode.UNAVAILABLE
+    assert "arrays.npz has changed since the model was stored" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("group*"))
+
+
+def test_real_fat_fractions_of_ten_people_go_through(
+    shared_data: Path, trained: Path, tmp_path: Path
+) -> None:
+    """Fractions under abbreviated names, as a phenotype table."""
+    with (shared_data / "scores" / "thigh_ff_ten_people.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    muscles = [name for name in rows[0] if name.isupper()]
+    labels = {row["participant"]: "sub-" + row["participant"].replace("_", "") for row in rows}
+    scores = ["\t".join(["participant_id", *muscles])]
+    scores += ["\t".join([labels[r["participant"]], *(r[m] for m in muscles)]) for r in rows]
+    people = ["participant_id\tsex\tage\tdiagnosis"]
+    people += [
+        f"{labels[r['participant']]}\t{r['sex']}\t{r['age']}\t{r['phenotype']}" for r in rows
+    ]
+    dataset = write_study(
+        tmp_path / "in",
+        scores="\n".join(scores) + "\n",
+        sidecar={"Scale": "FF", "Units": "fraction"},
+        people="\n".join(people) + "\n",
+    )
+    model = ["--diagnosis-model", str(trained / "models" / "first"), "--omp-nthreads", "1"]
+    assert main([str(dataset), str(tmp_path / "out"), "group", *model]) == ExitCode.OK
+    table = read(tmp_path / "out" / "group_muscles.tsv")
+    assert len(table) == len(rows) * len(muscles)
+    first = table[table["participant"] == labels[rows[0]["participant"]].removeprefix("sub-")]
+    assert first["score"].tolist() == pytest.approx([100 * float(rows[0][m]) for m in muscles])
+    flags = read(tmp_path / "out" / "group_flags.tsv")
+    assert flags["status"].tolist() == ["answered"] * len(rows)
+    assert flags["partial"].all()
+    assert flags["message"].str.contains("trained on simulated patients").all()
+
+
+def test_a_session_gets_its_ranked_diagnoses_at_the_participant_level(
+    trained: Path, tmp_path: Path
+) -> None:
+    dataset = make_dataset(tmp_path / "in")
+    maps = make_label_maps(tmp_path / "truth")
+    command = [str(dataset), str(tmp_path / "out"), "participant"]
+    command += ["--derivatives", f"truth={maps}", "--omp-nthreads", "1"]
+    model = ["--diagnosis-model", str(trained / "models" / "first")]
+    assert main([*command, *model]) == ExitCode.OK
+    folder = tmp_path / "out" / "sub-01" / "mr-quant"
+    flags = read(folder / "sub-01_desc-diagnosis_flags.tsv")
+    # Two muscles of 33 are too few for an answer, and that is said.
+    assert flags.loc[0, "status"] == "refused"
+    assert read(folder / "sub-01_desc-diagnosis_ranking.tsv").empty
+    about = json.loads((folder / "sub-01_desc-diagnosis_flags.json").read_text())
+    assert about["DiagnosisModel"]["Model"] == "first"
+    assert about["DiagnosisModel"]["Origin"] == "simulated"
+    page = (tmp_path / "out" / "sub-01.html").read_text()
+    assert "Ranked diagnoses" in page
+    assert "only 2 of 33 muscles of the model are scored" in page
+    # Without the model the marker tells that the results are others.
+    assert main(command) == ExitCode.CANNOT_CREATE
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "piece"),
+    [
+        ("{outer_foldz: 2}", ExitCode.USAGE, "outer_foldz"),
+        ("{trials: 0}", ExitCode.USAGE, "trials is 0"),
+        ("{outer_folds: 40}", ExitCode.BAD_DATA, "folds"),
+        ("{minimum_samples: 500}", ExitCode.BAD_DATA, "needs two diagnoses"),
+    ],
+)
+def test_what_cannot_be_trained_is_said(
+    cohort: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    change: str,
+    code: ExitCode,
+    piece: str,
+) -> None:
+    monkeypatch.setattr(group, "audit", lambda *_: pd.DataFrame())
+    config = tmp_path / "settings.yaml"
+    config.write_text(f"training: {change}\nprofile: quick\n")
+    command = [str(cohort / "new"), str(tmp_path / "out"), "group", *options(cohort)]
+    command[command.index("--config-file") + 1] = str(config)
+    assert main([*command, "--train", "other"]) == code
+    assert piece in capsys.readouterr().err
+    assert not (tmp_path / "out" / "models").exists()
+    assert not list((tmp_path / "out").glob("group*"))
+
+
+def test_a_diagnosis_with_two_samples_is_left_out_and_named(cohort: Path, trained: Path) -> None:
+    log = next(
+        text
+        for path in (trained / "logs").glob("run-*.log")
+        if "model stored" in (text := path.read_text())
+    )
+    assert "diagnoses with fewer than 12 samples are left out: ANO5" in log
