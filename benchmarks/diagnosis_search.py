@@ -108,7 +108,7 @@ def compare_searches(
     """Search whole folds with every profile and print them beside the plain version."""
     print(f"whole searched outer folds: {' '.join(map(str, folds))}")
     print_header()
-    if reference:
+    if reference and sum(reference.cpu_s) > 0:
         print_row(reference)
     missed = 0
     for name in profiles:
@@ -217,7 +217,7 @@ def print_row(ours: Measured, reference: Measured | None = None, most: float | N
     """Print one version and return how many aims it misses."""
     ratio = aim = cpu_verdict = difference = accuracy_verdict = ""
     missed = 0
-    if reference:
+    if reference and sum(reference.cpu_s) > 0:
         share = sum(ours.cpu_s) / sum(reference.cpu_s)
         ratio = f"{1 / share:.1f}"
         if most:

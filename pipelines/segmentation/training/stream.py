@@ -39,7 +39,7 @@ class SampleStream:
     Parameters
     ----------
     thighs : sequence of Thigh
-        Anatomies.
+        Anatomies; every process gets a copy.
     batch_size : int
         Samples per batch.
     seed : int
@@ -58,8 +58,8 @@ class SampleStream:
         processes: int,
         ranges: SamplerRange,
     ) -> None:
-        # Forked processes share the anatomies (hundreds of megabytes) instead of copying them.
-        context = multiprocessing.get_context("fork")
+        # Fresh processes: forked ones would inherit the threads of numerical libraries and hang.
+        context = multiprocessing.get_context("spawn")
         self._queue: Any = context.Queue(QUEUE_LENGTH)
         self._workers = [
             context.Process(
