@@ -12,7 +12,7 @@ from typing import Any
 
 from bids_app.config_file import read_config_file
 from bids_app.errors import AppError, ExitCode
-from bids_app.parser import Parser, build_parser, print_error
+from bids_app.parser import Parser, asks_for_list, build_parser, print_error
 from bids_app.settings import Settings
 
 # Options that take NAME=PATH, several times.
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        if any(a == "--list" or a.startswith("--list=") for a in arguments):
+        if asks_for_list(arguments):
             return _list(arguments)
         settings = parse_settings(arguments)
         _limit_threads(settings)

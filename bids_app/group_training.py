@@ -1,6 +1,5 @@
 """Train a diagnosis model on the cohort, and say honestly how good it is."""
 
-import functools
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from bids_app.machine import available_cpus, plan_workers
 from bids_app.progress import Progress, progress_bar
 from bids_app.settings import Settings
 from bids_app.tables import read_tsv
-from bids_app.work_folder import cache_folders, start_worker
+from bids_app.work_folder import worker_start
 from pipelines.errors import DataError
 
 if TYPE_CHECKING:
@@ -281,6 +280,6 @@ def _map_tasks(settings: Settings, work_dir: Path, log_file: Path) -> "Iterator[
     if workers.processes == 1 and settings.executor == "local":
         yield None
         return
-    start = functools.partial(start_worker, settings.verbosity, log_file, cache_folders(work_dir))
+    start = worker_start(settings, log_file, work_dir)
     with open_executor(settings, workers.processes, start, work_dir) as execute:
         yield execute

@@ -5,7 +5,7 @@ Nothing heavy is imported here, so that ``--help`` and mistakes answer at once.
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeVar, get_args
 
@@ -288,6 +288,11 @@ def _named_folder(text: str) -> tuple[str, Path]:
     if not (equals and name and folder):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=PATH")
     return name, Path(folder)
+
+
+def asks_for_list(arguments: Sequence[str]) -> bool:
+    """Tell whether ``--list`` is among the arguments, which then needs no folders."""
+    return any(a == "--list" or a.startswith("--list=") for a in arguments)
 
 
 def print_error(error: AppError) -> None:

@@ -1,6 +1,5 @@
 """Participant level: select sessions, process each by itself, summarize."""
 
-import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from bids_app.session_diagnosis import session_model
 from bids_app.settings import Settings
 from bids_app.structure import check_structure
 from bids_app.version import __version__
-from bids_app.work_folder import cache_folders, start_worker, work_folder
+from bids_app.work_folder import work_folder, worker_start
 
 
 def run_participant_level(settings: Settings) -> ExitCode:
@@ -74,7 +73,7 @@ def _run_sessions(
         )
     function, tasks = _tasks(settings, sessions, workers, work_dir)
     outcomes: list[Outcome] = []
-    start = functools.partial(start_worker, settings.verbosity, log_file, cache_folders(work_dir))
+    start = worker_start(settings, log_file, work_dir)
     with open_executor(settings, workers.processes, start, work_dir) as execute:
         results = execute(function, tasks, lost=_lost)
         with tqdm(results, total=count, desc="sessions", unit="session", disable=None) as progress:

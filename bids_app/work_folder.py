@@ -1,8 +1,9 @@
 """The folder for caches and scratch, and what makes every process use it."""
 
+import functools
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def work_folder(settings: Settings) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="myomids-") as temporary:
         path = settings.work_dir or Path(temporary)
         try:
-            for variable, folder in cache_folders(path).items():
+            for variable, folder in _cache_folders(path).items():
                 Path(folder).mkdir(parents=True, exist_ok=True)
                 os.environ[variable] = folder
         except OSError as error:
@@ -49,22 +50,26 @@ def work_folder(settings: Settings) -> Iterator[Path]:
         yield path
 
 
-def cache_folders(work_dir: Path) -> dict[str, str]:
+def worker_start(settings: Settings, log_file: Path, work_dir: Path) -> Callable[[], None]:
+    """Return what prepares a process that works on tasks: logging, and where caches go.
+
+    Parameters
+    ----------
+    settings : Settings
+        ``verbosity``.
+    log_file : Path
+        File that several processes may append to.
+    work_dir : Path
+        A process on another machine does not inherit the environment that points to it.
+    """
+    return functools.partial(_start_worker, settings.verbosity, log_file, _cache_folders(work_dir))
+
+
+def _cache_folders(work_dir: Path) -> dict[str, str]:
     """Return the environment variables that send the caches of libraries to the work folder."""
     return {variable: str(work_dir / folder) for variable, folder in _CACHE_VARIABLES.items()}
 
 
-def start_worker(verbosity: int, log_file: Path, environment: Mapping[str, str]) -> None:
-    """Prepare a process that works on tasks: its logging, and where libraries keep caches.
-
-    Parameters
-    ----------
-    verbosity : int
-        As in :func:`bids_app.logs.start_logging`.
-    log_file : Path
-        File that several processes may append to.
-    environment : Mapping of str to str
-        See :func:`cache_folders`; a process on another machine does not inherit it.
-    """
+def _start_worker(verbosity: int, log_file: Path, environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
     start_logging(verbosity, log_file)

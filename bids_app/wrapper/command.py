@@ -11,7 +11,7 @@ from pathlib import Path
 from bids_app.cli import parse_settings
 from bids_app.config_file import read_config_file
 from bids_app.errors import AppError, ExitCode
-from bids_app.parser import build_parser, print_error
+from bids_app.parser import asks_for_list, build_parser, print_error
 from bids_app.settings import Settings
 from bids_app.version import __version__
 from bids_app.wrapper.engine import connect, run_container
@@ -55,7 +55,7 @@ def _run(argv: Sequence[str]) -> int:
         )
     parser = _parser()
     keep_text(parser)
-    listing = any(a == "--list" or a.startswith("--list=") for a in argv)
+    listing = asks_for_list(argv)
     if listing:
         _need_no_folders(parser)
     given = parser.parse_args(argv)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipelines.errors import DataError
 from pipelines.harmonization.scales import Scale
-from pipelines.harmonization.scaling import check_range, known_scale
+from pipelines.harmonization.scaling import checked_scales
 from pipelines.harmonization.thresholds import Thresholds
 
 FloatArray = npt.NDArray[np.float64]
@@ -51,11 +51,8 @@ def dither(
         If a scale is unknown or has no thresholds, or a score lies outside its scale.
     """
     result = np.empty_like(values)
-    for name in dict.fromkeys(scale_names.tolist()):
-        scale = known_scale(name)
-        rows = scale_names == name
+    for scale, rows in checked_scales(values, scale_names):
         part = values[rows]
-        check_range(part, scale)
         if scale.grades:
             result[rows] = _spread(part, scale, thresholds, numbers[rows])
         else:

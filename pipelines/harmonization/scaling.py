@@ -1,5 +1,7 @@
 """Bring scores of any scale to 0 (normal muscle) .. 100 (completely replaced)."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -53,16 +55,36 @@ def scale_to_percent(values: FloatArray, scale_names: npt.NDArray[np.object_]) -
     Verdu-Diaz et al. 2025, section 2.2.
     """
     result = np.empty_like(values)
-    for name in dict.fromkeys(scale_names.tolist()):
-        scale = known_scale(name)
-        rows = scale_names == name
+    for scale, rows in checked_scales(values, scale_names):
         part = values[rows]
-        check_range(part, scale)
         result[rows] = (part - scale.lowest) * 100.0 / (scale.highest - scale.lowest)
     return result
 
 
-def check_range(values: FloatArray, scale: Scale) -> None:
+def checked_scales(
+    values: FloatArray, scale_names: npt.NDArray[np.object_]
+) -> Iterator[tuple[Scale, npt.NDArray[np.bool_]]]:
+    """Yield every scale with the mask of its rows, once their scores are seen to lie on it.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, ...)
+        Scores; NaN is missing.
+    scale_names : ndarray of str, shape (n,)
+        Scale of each row.
+
+    Raises
+    ------
+    DataError
+        If a scale is unknown or a score lies outside its scale.
+    """
+    for name in dict.fromkeys(scale_names.tolist()):
+        scale, rows = known_scale(name), scale_names == name
+        _check_range(values[rows], scale)
+        yield scale, rows
+
+
+def _check_range(values: FloatArray, scale: Scale) -> None:
     """Raise a DataError if a score lies outside its scale (NaN is no score)."""
     outside = (values < scale.lowest - _TOLERANCE) | (values > scale.highest + _TOLERANCE)
     if outside.any():

@@ -19,11 +19,6 @@ CONFIDENCE_BINS = 15
 _LEAST_PROBABILITY = 1e-7
 
 
-def all_samples(predictions: Predictions) -> Floats:
-    """Return the weights that count every sample once, shape (1, n)."""
-    return np.ones((1, predictions.n))
-
-
 def ratio(numerator: Floats, denominator: Floats) -> Floats:
     """Return numerator / denominator, NaN where the denominator is 0."""
     shape = np.broadcast_shapes(numerator.shape, denominator.shape)

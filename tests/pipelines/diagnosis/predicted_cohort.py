@@ -75,3 +75,8 @@ def predictions_of(y, probabilities, classes=None, fold=None, patient=None):
         fold=np.arange(n) % 2 if fold is None else fold,
         patient=np.arange(n) if patient is None else patient,
     )
+
+
+def all_samples(predictions: Predictions) -> np.ndarray:
+    """Return the weights that count every sample once, shape (1, n)."""
+    return np.ones((1, predictions.n))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from pipelines.diagnosis.evaluation import metrics
-from tests.pipelines.diagnosis.predicted_cohort import cohort, predictions_of
+from tests.pipelines.diagnosis.predicted_cohort import all_samples, cohort, predictions_of
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def example():
 
 
 def plain(function, predictions, *rest):
-    return function(predictions, metrics.all_samples(predictions), *rest)[0]
+    return function(predictions, all_samples(predictions), *rest)[0]
 
 
 def test_weighted_top_two_of_the_published_code():

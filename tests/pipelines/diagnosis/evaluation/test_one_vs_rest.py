@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from pipelines.diagnosis.evaluation.metrics import all_samples
 from pipelines.diagnosis.evaluation.one_vs_rest import (
     MACRO,
     MICRO,
@@ -10,7 +9,7 @@ from pipelines.diagnosis.evaluation.one_vs_rest import (
     one_vs_rest_areas,
     one_vs_rest_curves,
 )
-from tests.pipelines.diagnosis.predicted_cohort import CLASSES, cohort, predictions_of
+from tests.pipelines.diagnosis.predicted_cohort import CLASSES, all_samples, cohort, predictions_of
 
 
 @pytest.fixture(scope="module")
