@@ -5,11 +5,12 @@ Simulated cohort of 2961 samples with the published numbers of 20 diseases; its 
 construction and says nothing about patients. CPU seconds, one thread, the same outer folds.
 
 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 diagnosis_search.py [--folds 0] [--profiles paper fast
-weights] [--plain-journal JOURNAL] [--fixed]
+weights] [--trials 60 --random-trials 30] [--plain-journal JOURNAL] [--fixed]
 
 Whole folds are searched, one after the other; the plain side is taken from the journal of
-``plain_search.py``. ``--fixed`` instead trains one set of hyper-parameters in all ten folds, which
-shows in minutes whether cached preparation and fewer bins cost accuracy.
+``plain_search.py``, made with as many trials. ``--fixed`` instead trains one set of
+hyper-parameters in all ten folds, which shows in minutes whether cached preparation and fewer bins
+cost accuracy.
 """
 
 import argparse
@@ -89,6 +90,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--folds", type=int, nargs="+", default=[0], help="outer folds, from 0")
     parser.add_argument("--profiles", nargs="+", default=list(MOST_CPU), choices=list(MOST_CPU))
+    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--random-trials", type=int, default=30)
     parser.add_argument("--plain-journal", type=Path, help="journal of plain_search.py")
     parser.add_argument("--fixed", action="store_true", help="fixed hyper-parameters, ten folds")
     given = parser.parse_args()
@@ -99,20 +102,32 @@ def main() -> int:
     if given.fixed:
         return compare_fixed(cohort, given.profiles)
     reference = read_plain(given.plain_journal, given.folds) if given.plain_journal else None
-    return compare_searches(cohort, given.folds, given.profiles, reference)
+    protocols = [
+        load_profile(
+            name,
+            comparators=False,
+            seed=plain.SEED,
+            trials=given.trials,
+            random_trials=given.random_trials,
+        )
+        for name in given.profiles
+    ]
+    return compare_searches(cohort, given.folds, protocols, reference)
 
 
 def compare_searches(
-    cohort: Cohort, folds: Sequence[int], profiles: Sequence[str], reference: Measured | None
+    cohort: Cohort, folds: Sequence[int], protocols: Sequence[Protocol], reference: Measured | None
 ) -> int:
     """Search whole folds with every profile and print them beside the plain version."""
-    print(f"whole searched outer folds: {' '.join(map(str, folds))}")
+    trials = f"{protocols[0].trials} trials, {protocols[0].random_trials} of them random"
+    print(f"whole searched outer folds ({trials}): {' '.join(map(str, folds))}")
     print_header()
     if reference and sum(reference.cpu_s) > 0:
         print_row(reference)
     missed = 0
-    for name in profiles:
-        ours = measure(name, partial(search_fold, cohort, name), folds)
+    for protocol in protocols:
+        name = protocol.name
+        ours = measure(name, partial(search_fold, cohort, protocol), folds)
         missed += print_row(ours, reference, MOST_CPU[name])
         if name == "weights" and len(folds) == plain.OUTER_FOLDS:
             minutes = sum(ours.cpu_s) / CORES / 60
@@ -156,9 +171,8 @@ def measure(name: str, run: Callable[[int], float], folds: Sequence[int]) -> Mea
     return Measured(name, tuple(seconds), tuple(accuracies))
 
 
-def search_fold(cohort: Cohort, profile: str, fold: int) -> float:
+def search_fold(cohort: Cohort, protocol: Protocol, fold: int) -> float:
     """Search one outer fold as the app does and return the ensemble's balanced accuracy."""
-    protocol = load_profile(profile, comparators=False, seed=plain.SEED)
     result = run_fold(
         FoldTask(fold, cohort, outer_split(cohort, fold, protocol), HARMONIZATION, protocol)
     )

@@ -59,7 +59,7 @@ def boost(
     Margins have classes along the first axis.
     """
     eta, max_depth, least_weight, penalty, least_gain = tree
-    share, columns, width, random = sampling
+    share, columns, width, row_draws, column_draws = sampling
     rounds, patience = stopping
     n, p = bins.shape
     m = len(validation)
@@ -69,8 +69,8 @@ def boost(
     best_loss, best_round = np.inf, 0
     probabilities = np.empty((classes, n), np.float32)
     derivatives = np.empty(n, np.complex64)
-    rows, others = np.empty(n, np.int32), np.empty(n, np.int32)
-    spare = np.empty(n, np.int32)
+    rows, others = np.empty(n, np.uint32), np.empty(n, np.uint32)
+    spare = np.empty(n, np.uint32)
     nodes = 2 ** (max_depth + 1) - 1
     histograms = np.empty((2**max_depth - 1, columns, width), np.complex128)
     sums = np.empty(nodes, np.complex128)
@@ -78,14 +78,17 @@ def boost(
     split_column = np.empty(nodes, np.int32)
     split_bin = np.empty(nodes, np.int32)
     values = np.empty(nodes, np.float32)
-    chosen = np.empty(columns, np.int64)
-    everyone = np.arange(m)
+    chosen, order = np.empty(columns, np.uint32), np.empty(p, np.uint32)
+    # XGBoost draws columns once before the first tree.
+    used = sample_columns(chosen, order, column_draws, 0)
+    everyone = np.arange(m).astype(np.uint32)
     for done in range(1, rounds + 1):
         softmax(margins, probabilities)
         for k in range(classes):
-            count, rest = sample_rows(rows, others, share, random)
-            _derive(derivatives, probabilities[k], y, weights, k, rows[:count])
-            sample_columns(chosen, p, random)
+            tree_number = (done - 1) * classes + k
+            count, rest = sample_rows(rows, others, share, row_draws[tree_number])
+            sums[0] = _derive(derivatives, probabilities[k], y, weights, k, rows[:count])
+            used = sample_columns(chosen, order, column_draws, used)
             _grow(
                 bins, derivatives, rows[:count], spare, chosen, histograms, sums, spans,
                 split_column, split_bin, values,
@@ -107,13 +110,17 @@ def boost(
 
 
 @compiled
-def _derive(derivatives: Any, probabilities: Any, y: Any, weights: Any, k: int, rows: Any) -> None:
-    """Set the derivatives of the loss of some rows by the margin of one class."""
+def _derive(derivatives: Any, probabilities: Any, y: Any, weights: Any, k: int, rows: Any) -> Any:
+    """Set the derivatives of the loss of some rows by the margin of one class; return their sum."""
+    total = np.complex128(0.0)
     for r in rows:
         q = probabilities[r]
         target = np.float32(1.0) if y[r] == k else np.float32(0.0)
         second = max(np.float32(2.0) * q * (np.float32(1.0) - q), _LEAST_CURVATURE)
-        derivatives[r] = complex((q - target) * weights[r], second * weights[r])
+        both = np.complex64(complex((q - target) * weights[r], second * weights[r]))
+        derivatives[r] = both
+        total += np.complex128(both)
+    return total
 
 
 @compiled
@@ -137,9 +144,6 @@ def _grow(
         split_column[node] = _LEAF
         spans[node, 0] = -1
     spans[0, 0], spans[0, 1] = 0, len(rows)
-    sums[0] = 0.0
-    for r in rows:
-        sums[0] += derivatives[r]
     # A node lighter than this has no split that leaves both children heavy enough.
     lightest = 2.0 * least_weight * (1.0 - 1e-9)
     if sums[0].imag >= lightest:
@@ -215,7 +219,8 @@ def _best_split(
                 break
             other = total_first - first
             gain = (
-                np.float32(first * first / (second + penalty) + other * other / (rest + penalty))
+                np.float32(first * first / (second + penalty))
+                + np.float32(other * other / (rest + penalty))
                 - own
             )
             if gain > best:

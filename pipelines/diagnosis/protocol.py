@@ -49,8 +49,8 @@ class Protocol:
     early_stopping : int
         Rounds without a better inner validation loss before a fit stops; 0 never stops.
     search_trees : {'compiled', 'xgboost'}
-        Who makes the fits of the search: our own trees (:mod:`.histogram_trees`, cheaper, but they
-        take about 15 s to compile), or XGBoost, which always trains the members.
+        Who makes the fits of the search: :mod:`.histogram_trees` (the same trees in half the time,
+        but they take about 15 s to compile), or XGBoost, which always trains the members.
     abandon : float
         A trial is given up after some inner folds if it lies so many standard deviations below the
         best tenth that it will not reach them, see :mod:`.racing`; 0 never gives up.

@@ -176,9 +176,7 @@ def _sampler(protocol: Protocol, fold: int, number: int) -> "optuna.samplers.TPE
     import optuna
 
     seed = np.random.SeedSequence([protocol.seed, fold, number]).generate_state(1)[0]
-    return optuna.samplers.TPESampler(
-        n_startup_trials=protocol.random_trials, multivariate=True, seed=int(seed)
-    )
+    return optuna.samplers.TPESampler(n_startup_trials=protocol.random_trials, seed=int(seed))
 
 
 def _open_study(journal: Path | None) -> "optuna.Study":
