@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import SimpleITK as sitk  # noqa: N813 (the name its own documentation uses)
 from nibabel import orientations
 
 from pipelines.errors import DataError
@@ -185,6 +184,8 @@ def resample(
     ndarray of shape `shape`
         float32 for ``linear``, the source's type for ``nearest``.
     """
+    import SimpleITK as sitk  # noqa: N813 (the name its own documentation uses)
+
     linear = interpolation == "linear"
     if outside is None:
         outside = np.nan if linear else 0
@@ -205,6 +206,8 @@ def _supported(data: Array) -> Array:
 
 def _to_sitk(data: Array, affine: Affine) -> Any:
     """Wrap an array and its RAS affine as a SimpleITK image (LPS world)."""
+    import SimpleITK as sitk  # noqa: N813
+
     ras_to_lps = np.diag([-1.0, -1.0, 1.0])
     spacing = voxel_sizes(affine)
     direction = ras_to_lps @ (affine[:3, :3] / spacing)

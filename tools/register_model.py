@@ -50,7 +50,7 @@ def main() -> None:
 
 def convert(model: str, folder: Path, registry_file: Path) -> None:
     """Write the OpenVINO form of every fold into the model folder."""
-    from pipelines.segmentation.openvino_backend import convert_to_folder
+    from pipelines.segmentation.openvino_conversion import convert_to_folder
 
     registry = read_registry(None if registry_file == OWN else registry_file)
     # The old checksums are about to be replaced; what is converted is what lies in the folder.

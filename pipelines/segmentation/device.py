@@ -5,6 +5,9 @@ from pathlib import Path
 
 from pipelines.errors import DeviceError
 
+# GPUs that PyTorch may use beside those of NVIDIA's own driver: in Windows' Linux, and AMD's.
+_OTHER_GPU_FILES = ("/dev/dxg", "/dev/kfd")
+
 
 def resolve_device(requested: str) -> str:
     """Turn a requested device into the one to use.
@@ -24,7 +27,7 @@ def resolve_device(requested: str) -> str:
     DeviceError
         If a GPU was asked for and cannot be had. It is never replaced by the CPU.
     """
-    if requested == "cpu":
+    if requested == "cpu" or (requested == "auto" and not _gpu_may_exist()):
         return "cpu"
     import torch
 
@@ -46,6 +49,11 @@ def resolve_device(requested: str) -> str:
             "Look at CUDA_VISIBLE_DEVICES, or choose another number.",
         )
     return f"cuda:{index}"
+
+
+def _gpu_may_exist() -> bool:
+    """Tell without torch, whose import takes seconds, whether it is worth asking."""
+    return _driver_present() or any(Path(file).exists() for file in _OTHER_GPU_FILES)
 
 
 def _built_without_cuda(torch_module: object) -> bool:

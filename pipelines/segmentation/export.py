@@ -10,10 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from pipelines.segmentation.prediction import UNIT_STEPS
 from pipelines.segmentation.preparation import AxisMap
+
+Array = npt.NDArray[np.float32]
+
+# Rows of a slice that are worked on at a time: all their classes fit in a processor's cache.
+_ROWS = 32
 
 
 @dataclass
@@ -50,16 +54,14 @@ def empty_volume(axes: Sequence[AxisMap], n_classes: int) -> LabelVolume:
     )
 
 
-def write_slices(
-    volume: LabelVolume, logits: torch.Tensor, axes: Sequence[AxisMap], first: int
-) -> None:
+def write_slices(volume: LabelVolume, logits: Array, axes: Sequence[AxisMap], first: int) -> None:
     """Fill in the slices of the scan that a block of logits covers.
 
     Parameters
     ----------
     volume : LabelVolume
         Changed in place.
-    logits : torch.Tensor of shape (classes, a, b, d)
+    logits : ndarray of float32, shape (classes, a, b, d)
         Network slices `first` to ``first + a - 1``.
     axes : sequence of AxisMap
         The three axes; slices run along the first one.
@@ -68,43 +70,58 @@ def write_slices(
     """
     slices, rows, columns = axes
     last = first + logits.shape[1] - 1
-    target = (slice(rows.start, rows.stop), slice(columns.start, columns.stop))
     for offset, position in enumerate(slices.source):
         if not first <= position <= last:
             continue
-        below = int(position) - first
-        share = position - int(position)
-        section = logits[:, below].float()
-        if share > 0:
-            section = torch.lerp(section, logits[:, below + 1].float(), share)
-        section = _interpolate(section, rows.source, axis=1)
-        section = _interpolate(section, columns.source, axis=2)
-        index = (slices.start + offset, *target)
-        log_probabilities = torch.log_softmax(section, dim=0)
-        probabilities = log_probabilities.exp()
-        probability, label = probabilities.max(dim=0)
-        entropy = -(probabilities * log_probabilities).sum(dim=0) / np.log(len(section))
-        volume.labels[index] = label.numpy()
-        volume.probability[index] = _as_uint8(probability)
-        volume.entropy[index] = _as_uint8(entropy)
-        volume.soft_voxels += probabilities.sum(dim=(1, 2), dtype=torch.float64).numpy()
+        below = int(position)
+        pair = logits[:, below - first : below - first + 2]
+        section = _sample(pair, np.array([position - below]), axis=1)[:, 0]
+        section = _sample(section, columns.source, axis=2)
+        for begin in range(0, len(rows.source), _ROWS):
+            source = rows.source[begin : begin + _ROWS]
+            start = rows.start + begin
+            index = (
+                slices.start + offset,
+                slice(start, start + len(source)),
+                slice(columns.start, columns.stop),
+            )
+            _write(volume, index, _sample(section, source, axis=1))
 
 
-def _interpolate(
-    section: torch.Tensor, source: npt.NDArray[np.float64], *, axis: int
-) -> torch.Tensor:
+def _sample(values: Array, source: npt.NDArray[np.float64], *, axis: int) -> Array:
     """Sample one axis linearly at fractional positions."""
     below = np.floor(source).astype(np.int64)
-    above = np.minimum(below + 1, section.shape[axis] - 1)
-    shape = [1, 1, 1]
-    shape[axis] = len(source)
-    share = torch.from_numpy((source - below).astype(np.float32)).reshape(shape)
-    if not share.any() and len(source) == section.shape[axis]:
-        return section
-    lower = section.index_select(axis, torch.from_numpy(below))
-    upper = section.index_select(axis, torch.from_numpy(above))
-    return torch.lerp(lower, upper, share)
+    share = (source - below).astype(np.float32)
+    lower = values.take(below, axis)
+    if not share.any():
+        return lower
+    difference = values.take(np.minimum(below + 1, values.shape[axis] - 1), axis)
+    difference -= lower
+    difference *= share.reshape([-1 if a == axis else 1 for a in range(values.ndim)])
+    lower += difference
+    return lower
 
 
-def _as_uint8(fraction: torch.Tensor) -> npt.NDArray[np.uint8]:
-    return (fraction.clamp(0, 1) * UNIT_STEPS).round().to(torch.uint8).numpy()
+def _write(volume: LabelVolume, index: tuple[int | slice, ...], logits: Array) -> None:
+    """Choose the classes of some rows of a slice; `logits` is overwritten."""
+    highest = logits[0].copy()
+    label = np.zeros(highest.shape, volume.labels.dtype)
+    for value in range(1, len(logits)):
+        np.copyto(label, value, where=logits[value] > highest)
+        np.maximum(highest, logits[value], out=highest)
+    logits -= highest
+    probabilities = np.exp(logits)
+    total = probabilities.sum(axis=0)
+    probabilities /= total
+    # The entropy is log(total) less the mean of the logits; the chosen class has a logit of 0.
+    logits *= probabilities
+    entropy = (np.log(total) - logits.sum(axis=0)) / np.float32(np.log(len(logits)))
+    volume.labels[index] = label
+    volume.probability[index] = _as_uint8(1 / total)
+    volume.entropy[index] = _as_uint8(entropy)
+    volume.soft_voxels += probabilities.sum(axis=(1, 2))
+
+
+def _as_uint8(fraction: Array) -> npt.NDArray[np.uint8]:
+    steps: Array = np.rint(fraction.clip(0, 1) * UNIT_STEPS)
+    return steps.astype(np.uint8)

@@ -22,10 +22,10 @@ from pipelines.segmentation.model_lookup import (
     find_results_folder,
     locate_model,
 )
+from pipelines.segmentation.network_plan import NetworkPlan, read_network_plan
 from pipelines.segmentation.plans import (
     channel_kinds,
     channel_names,
-    check_configuration,
     label_values,
     orientation,
     read_description,
@@ -54,8 +54,8 @@ class ModelFiles:
         SHA-256 of every file used or registered, by path relative to `folder`.
     dataset, plans : dict
         Contents of ``dataset.json`` and ``plans.json``.
-    configuration : str or None
-        nnU-Net configuration; None if only the checkpoint tells.
+    plan : NetworkPlan or None
+        Its configuration; None if only the checkpoint tells which one it is.
     labels : tuple of Label
         What its label values mean.
     channels : tuple of tuple of str
@@ -80,7 +80,7 @@ class ModelFiles:
     checksums: Mapping[str, str]
     dataset: Mapping[str, Any]
     plans: Mapping[str, Any]
-    configuration: str | None
+    plan: NetworkPlan | None
     labels: tuple[Label, ...]
     channels: tuple[tuple[str, ...], ...]
     missing_channels: bool
@@ -151,8 +151,9 @@ def open_model(
     configuration = entry.configuration if entry else None
     if configuration is None and (match := _FOLDER_NAME.fullmatch(folder.name)):
         configuration = match["configuration"]
+    plan = None
     if configuration is not None:
-        check_configuration(plans, configuration, str(folder))
+        plan = read_network_plan(plans, dataset, configuration, str(folder))
     labels = _labels(dataset, folder, entry, label_map)
     return ModelFiles(
         name=entry.name if entry else folder.name,
@@ -163,7 +164,7 @@ def open_model(
         checksums=checksums,
         dataset=dataset,
         plans=plans,
-        configuration=configuration,
+        plan=plan,
         labels=labels,
         channels=_channels(dataset, folder, entry),
         missing_channels=entry.missing_channels if entry else False,

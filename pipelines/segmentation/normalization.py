@@ -6,6 +6,8 @@ water + fat inside the body. It does not move with disease (fat replacing muscle
 fat, hardly their sum), and one scale per axial slice takes out the coil's fall-off along the leg.
 """
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -55,7 +57,7 @@ def normalize_dixon(water: Image | None, fat: Image | None) -> npt.NDArray[np.fl
             "Resample one to the other first.",
         )
     magnitudes = [None if image is None else _magnitude(image) for image in (water, fat)]
-    total = np.sum([values for values in magnitudes if values is not None], axis=0)
+    total = functools.reduce(np.add, [values for values in magnitudes if values is not None])
     scale = _slice_scales(total)
     normalized = np.full((2, *total.shape), MISSING_CHANNEL, np.float32)
     for channel, values in enumerate(magnitudes):

@@ -1,36 +1,35 @@
-"""Run a network on the CPU with OpenVINO instead of PyTorch: same weights, several times faster.
+"""Run a network on the CPU with OpenVINO: the weights of PyTorch, several times faster.
 
-A network is converted once and kept in a cache folder, or comes converted with the model. The
-conversion goes through OpenVINO's PyTorch front end directly: ``openvino.convert_model`` would
-report every use to its makers over the network.
+Networks come converted with the model, or are converted once and kept in a cache folder. Only that
+conversion imports torch.
 """
 
-import contextlib
-import logging
-import shutil
-import tempfile
-import warnings
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import openvino as ov
-import torch
 
 from pipelines.errors import DeviceError
 from pipelines.segmentation.model_files import ModelFiles
-from pipelines.segmentation.network import Network, build_network
+from pipelines.segmentation.network_plan import NetworkPlan
 
-logger = logging.getLogger(__name__)
-
+Array = npt.NDArray[np.float32]
 Precision = Literal["f32", "bf16"]
 
 # Folder of a model that holds networks converted beforehand, one <fold>.xml and .bin each.
 SHIPPED_FOLDER = "openvino"
+# Slices worked on side by side at most: each holds its own activations, tens of MB for the default
+# model and hundreds for large ones.
+MAX_STREAMS = 16
 
 
-class CompiledNetwork(torch.nn.Module):
-    """A compiled OpenVINO network that nnU-Net's predictor can call like any other.
+class CompiledNetwork:
+    """Computes the logits of tiles; see :class:`pipelines.segmentation.sliding_window.TileNetwork`.
 
     Parameters
     ----------
@@ -39,14 +38,30 @@ class CompiledNetwork(torch.nn.Module):
     """
 
     def __init__(self, compiled: Any) -> None:
-        super().__init__()
-        self._request = compiled.create_infer_request()
+        # One more than run side by side, so that none waits while a result is fetched.
+        count = int(compiled.get_property("NUM_STREAMS")) + 1
+        self._requests = [compiled.create_infer_request() for _ in range(count)]
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Return the logits of one tile."""
-        result = self._request.infer([np.ascontiguousarray(image.numpy())], share_inputs=True)
-        # infer() reuses its output memory; the sliding window changes what it gets in place.
-        return torch.from_numpy(np.array(result[0], np.float32))
+    def __call__(self, tiles: Iterable[Array]) -> Iterator[Array]:
+        """Give the logits of each tile, in order."""
+        running: deque[Any] = deque()
+        try:
+            for tile, request in zip(tiles, itertools.cycle(self._requests), strict=False):
+                if len(running) == len(self._requests):
+                    yield _logits(running.popleft())
+                request.start_async([np.ascontiguousarray(tile[np.newaxis])])
+                running.append(request)
+            while running:
+                yield _logits(running.popleft())
+        finally:  # also if nobody asks for the rest
+            for request in running:
+                request.wait()
+
+
+def _logits(request: Any) -> Array:
+    request.wait()
+    logits: Array = request.get_output_tensor().data[0]
+    return logits
 
 
 def choose_precision(requested: str, *, verified: bool) -> Precision:
@@ -79,115 +94,69 @@ def choose_precision(requested: str, *, verified: bool) -> Precision:
 
 
 def compile_folds(
-    files: ModelFiles, *, precision: Precision, threads: int | None, cache_dir: Path | None
-) -> tuple[Network, tuple[CompiledNetwork, ...]]:
+    files: ModelFiles,
+    plan: NetworkPlan,
+    *,
+    precision: Precision,
+    threads: int,
+    cache_dir: Path | None,
+) -> tuple[CompiledNetwork, ...]:
     """Compile the networks of a model for this CPU.
+
+    A two-dimensional network computes each slice with one thread, as many slices side by side as
+    there are threads: its logits then do not depend on their number. The tiles of a
+    three-dimensional one hold gigabytes of activations and are computed one by one.
 
     Parameters
     ----------
     files : ModelFiles
         A model that may be loaded.
+    plan : NetworkPlan
+        Its configuration.
     precision : {'f32', 'bf16'}
         Arithmetic of the network.
-    threads : int or None
-        Number of threads; None for OpenVINO's own choice.
+    threads : int
+        Number of threads.
     cache_dir : pathlib.Path or None
         Where converted networks are kept between runs; None converts every time.
 
     Returns
     -------
-    network : Network
-        Description of the network; without weights where they were converted before.
-    folds : tuple of CompiledNetwork
+    tuple of CompiledNetwork
         One per fold.
     """
-    options: dict[str, Any] = {
+    streams = min(threads, MAX_STREAMS) if len(plan.patch_size) == 2 else 1
+    options = {
         "INFERENCE_PRECISION_HINT": precision,
-        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": streams if len(plan.patch_size) == 2 else threads,
+        "NUM_STREAMS": streams,
+        # Sessions that run side by side would be bound to the same CPUs.
+        "ENABLE_CPU_PINNING": False,
     }
-    if threads is not None:
-        options["INFERENCE_NUM_THREADS"] = threads
-    converted = [_find_converted(files, checkpoint, cache_dir) for checkpoint in files.checkpoints]
-    complete = all(path is not None for path in converted) and files.configuration is not None
-    network = build_network(files, with_weights=not complete)
     core = ov.Core()
     folds = []
-    for fold, path in enumerate(converted):
-        model = core.read_model(path) if complete else _convert(network.folds[fold], network)
-        if not complete and cache_dir is not None:
-            _keep(model, _cached_path(files, files.checkpoints[fold], cache_dir))
-        model.reshape([1, network.n_channels, *network.patch_size])
+    for checkpoint in files.checkpoints:
+        model = _read_or_convert(core, files, plan, checkpoint, cache_dir)
+        model.reshape([1, plan.n_channels, *plan.patch_size])
         folds.append(CompiledNetwork(core.compile_model(model, "CPU", options)))
-    return network, tuple(folds)
+    return tuple(folds)
 
 
-def convert_to_folder(files: ModelFiles, folder: Path) -> list[Path]:
-    """Convert a model's networks for shipping with it.
-
-    Parameters
-    ----------
-    files : ModelFiles
-        A model that may be loaded.
-    folder : pathlib.Path
-        Where ``<fold>.xml`` and ``<fold>.bin`` are written.
-
-    Returns
-    -------
-    list of pathlib.Path
-        The files written.
-    """
-    network = build_network(files)
-    written = []
-    for checkpoint, module in zip(files.checkpoints, network.folds, strict=True):
-        path = folder / f"{checkpoint.parent.name}.xml"
-        _keep(_convert(module, network), path)
-        written += [path, path.with_suffix(".bin")]
-    return written
-
-
-def _convert(module: torch.nn.Module, network: Network) -> Any:
-    from openvino.frontend import FrontEndManager
-    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
-
-    example = torch.zeros(1, network.n_channels, *network.patch_size)
-    front_end = FrontEndManager().load_by_framework("pytorch")
-    with torch.no_grad(), warnings.catch_warnings():
-        # Tracing warns of itself and of size checks that are constant here.
-        warnings.simplefilter("ignore")
-        decoder = TorchScriptPythonDecoder(module, example_input=example)
-        return front_end.convert(front_end.load(decoder))
-
-
-def _find_converted(files: ModelFiles, checkpoint: Path, cache_dir: Path | None) -> Path | None:
-    relative = f"{SHIPPED_FOLDER}/{checkpoint.parent.name}"
-    if {f"{relative}.xml", f"{relative}.bin"} <= set(files.checksums):
-        return files.folder / f"{relative}.xml"
-    if cache_dir is not None:
-        path = _cached_path(files, checkpoint, cache_dir)
-        if path.is_file():
-            return path
-    return None
-
-
-def _cached_path(files: ModelFiles, checkpoint: Path, cache_dir: Path) -> Path:
+def _read_or_convert(
+    core: Any, files: ModelFiles, plan: NetworkPlan, checkpoint: Path, cache_dir: Path | None
+) -> Any:
+    fold = checkpoint.parent.name
+    shipped = f"{SHIPPED_FOLDER}/{fold}"
+    if {f"{shipped}.xml", f"{shipped}.bin"} <= set(files.checksums):
+        return core.read_model(files.folder / f"{shipped}.xml")
     release = ov.__version__.split("-", maxsplit=1)[0]
     name = f"openvino-{release}-{files.checksum[:16]}"
-    return cache_dir / name / f"{checkpoint.parent.name}.xml"
+    kept = None if cache_dir is None else cache_dir / name / f"{fold}.xml"
+    if kept is not None and kept.is_file():
+        return core.read_model(kept)
+    from pipelines.segmentation.openvino_conversion import convert, keep
 
-
-def _keep(model: Any, path: Path) -> None:
-    """Write a converted network so that another process never sees half of it."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent))
-    except OSError as error:
-        logger.info("The converted network is not kept: %s", error)
-        return
-    try:
-        # Weights stay in float32: halving them would change labels at muscle borders.
-        ov.save_model(model, temporary / path.name, compress_to_fp16=False)
-        for suffix in (".bin", ".xml"):  # the .xml is what a reader looks for
-            (temporary / path.name).with_suffix(suffix).replace(path.with_suffix(suffix))
-    finally:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(temporary)
+    model = convert(files, plan, checkpoint)
+    if kept is not None:
+        keep(model, kept)
+    return model

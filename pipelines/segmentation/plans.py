@@ -160,13 +160,7 @@ def check_configuration(plans: Mapping[str, Any], name: str, source: str) -> Non
         If the configuration is missing, needs the output of another one (cascade), or names
         classes outside the packages nnU-Net takes them from.
     """
-    configurations = plans["configurations"]
-    if name not in configurations:
-        raise ModelError(
-            f"The plans of {source} have no configuration {name!r}.",
-            f"They have: {', '.join(sorted(configurations))}.",
-        )
-    merged = _merged(configurations, name, source)
+    merged = merged_configuration(plans, name, source)
     if merged.get("previous_stage"):
         raise ModelError(
             f"{source} is the second stage of a cascade (after {merged['previous_stage']}).",
@@ -182,8 +176,20 @@ def check_configuration(plans: Mapping[str, Any], name: str, source: str) -> Non
             _check_class(value, _OPERATION_PACKAGE, source)
 
 
-def _merged(configurations: Mapping[str, Any], name: str, source: str) -> dict[str, Any]:
-    """Resolve ``inherits_from``."""
+def merged_configuration(plans: Mapping[str, Any], name: str, source: str) -> dict[str, Any]:
+    """Return a configuration together with what it inherits from others.
+
+    Raises
+    ------
+    ModelError
+        If there is no such configuration, or its inheritance fails.
+    """
+    configurations = plans["configurations"]
+    if name not in configurations:
+        raise ModelError(
+            f"The plans of {source} have no configuration {name!r}.",
+            f"They have: {', '.join(sorted(configurations))}.",
+        )
     chain = [name]
     while parent := configurations[chain[-1]].get("inherits_from"):
         if parent in chain or parent not in configurations:

@@ -1,12 +1,15 @@
-"""Predict labels with nnU-Net v2, in one process and with bounded memory (imports torch).
+"""Predict the labels of a scan, in one process and with bounded memory.
 
-nnU-Net's own preprocessor does the work, and tiles and their weights are nnU-Net's. Around them: no
-worker processes, no shared memory, no environment variables, no mirroring, the volume cut to the
-body, two-dimensional networks fed a few slices at a time, and labels chosen slice by slice.
+The steps are nnU-Net's: its preparation of images, tiles and weights. Around them: no worker
+processes, no shared memory, no environment variables, no mirroring, the volume cut to the body,
+two-dimensional networks fed a few slices at a time, and labels chosen slice by slice. Importing
+torch takes longer than segmenting a scan, so only the torch backend does.
 """
 
-import logging
+import functools
 import math
+import operator
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +17,21 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from pipelines.errors import DataError, DeviceError, ModelError
 from pipelines.geometry import Affine, check_affine
 from pipelines.segmentation.device import resolve_device
 from pipelines.segmentation.export import empty_volume, write_slices
 from pipelines.segmentation.model_files import ModelFiles
-from pipelines.segmentation.network import Network, build_network
+from pipelines.segmentation.network_plan import NetworkPlan
 from pipelines.segmentation.prediction import Prediction
 from pipelines.segmentation.preparation import CANONICAL, from_network_order, prepare
-
-logger = logging.getLogger(__name__)
+from pipelines.segmentation.sliding_window import (
+    BYTES_PER_LOGIT,
+    TileNetwork,
+    count_tiles,
+    slide,
+)
 
 Backend = Literal["auto", "torch", "openvino"]
 Progress = Callable[[int, int], None]
@@ -35,8 +41,6 @@ Progress = Callable[[int, int], None]
 TILE_STEP = 0.7
 # Logits held at a time for a two-dimensional network.
 BLOCK_BYTES = 256 * 1024**2
-# Share of the free GPU memory that the logits of a whole volume may take.
-_GPU_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,9 @@ class Segmenter:
     ----------
     files : ModelFiles
         The model.
-    network : Network
-        Its description.
-    folds : tuple of torch.nn.Module
+    plan : NetworkPlan
+        Its configuration.
+    folds : tuple of TileNetwork
         What computes logits, one per fold.
     device : str
         ``cpu`` or ``cuda:N``.
@@ -62,8 +66,8 @@ class Segmenter:
     """
 
     files: ModelFiles
-    network: Network
-    folds: tuple[torch.nn.Module, ...]
+    plan: NetworkPlan
+    folds: tuple[TileNetwork, ...]
     device: str
     backend: str
     precision: str
@@ -75,13 +79,13 @@ class Segmenter:
             "Model": self.files.name,
             "ModelVersion": self.files.version,
             "ModelSHA256": self.files.checksum,
-            "Configuration": self.network.configuration,
+            "Configuration": self.plan.configuration,
             "Folds": len(self.folds),
             "Backend": self.backend,
             "Precision": self.precision,
             "Device": self.device,
-            "PatchSize": list(self.network.patch_size),
-            "NetworkSpacing": [float(s) for s in self.network.configuration_manager.spacing],
+            "PatchSize": list(self.plan.patch_size),
+            "NetworkSpacing": list(self.plan.spacing),
             "TileStep": self.tile_step,
             "Mirroring": False,
         }
@@ -110,7 +114,7 @@ def load_segmenter(
     precision : {'auto', 'f32', 'bf16'}
         Arithmetic on the CPU; see :func:`pipelines.segmentation.openvino_backend.choose_precision`.
     threads : int or None
-        CPU threads of the network; None leaves the libraries' choice.
+        CPU threads of the network; None for all CPUs that this process may use.
     cache_dir : pathlib.Path or None
         Where converted networks are kept.
     tile_step : float
@@ -124,10 +128,14 @@ def load_segmenter(
         If the model cannot be loaded.
     """
     device = resolve_device(device)
-    if threads is not None:
-        torch.set_num_threads(threads)
+    threads = threads or len(os.sched_getaffinity(0))
     if backend == "auto":
         backend = "openvino" if device == "cpu" else "torch"
+    plan = files.plan
+    if plan is None:
+        from pipelines.segmentation.network import plan_of_checkpoint
+
+        plan = plan_of_checkpoint(files)
     if backend == "openvino":
         if device != "cpu":
             raise DeviceError(
@@ -137,22 +145,22 @@ def load_segmenter(
         from pipelines.segmentation.openvino_backend import choose_precision, compile_folds
 
         chosen = choose_precision(precision, verified=files.bf16_verified)
-        network, folds = compile_folds(
-            files, precision=chosen, threads=threads, cache_dir=cache_dir
+        compiled = compile_folds(
+            files, plan, precision=chosen, threads=threads, cache_dir=cache_dir
         )
-        return Segmenter(files, network, folds, device, backend, chosen, tile_step)
+        return Segmenter(files, plan, compiled, device, backend, chosen, tile_step)
     if precision == "bf16":
         raise DeviceError(
             "The torch backend does not compute in bfloat16.",
             "Choose precision auto or f32, or the openvino backend.",
         )
-    network = build_network(files)
-    modules = tuple(module.to(device) for module in network.folds)
+    from pipelines.segmentation.torch_backend import load_folds
+
+    folds = load_folds(files, plan, device=device, threads=threads)
     arithmetic = "f32" if device == "cpu" else "f16"  # nnU-Net uses autocast on GPUs
-    return Segmenter(files, network, modules, device, backend, arithmetic, tile_step)
+    return Segmenter(files, plan, folds, device, backend, arithmetic, tile_step)
 
 
-@torch.inference_mode()
 def predict_labels(
     channels: npt.NDArray[np.floating],
     affine: Affine,
@@ -190,29 +198,22 @@ def predict_labels(
         If the GPU runs out of memory.
     """
     check_affine(affine)
-    files, network = segmenter.files, segmenter.network
-    if channels.ndim != 4 or len(channels) != network.n_channels:
+    files, plan = segmenter.files, segmenter.plan
+    if channels.ndim != 4 or len(channels) != plan.n_channels:
         raise ModelError(
-            f"Model {files.name} has {network.n_channels} input channels; "
+            f"Model {files.name} has {plan.n_channels} input channels; "
             f"{len(channels) if channels.ndim == 4 else 'an array without'} channels were given.",
             "Choose a model that fits the images.",
         )
     if min(channels.shape) == 0:
         raise DataError(f"The images are empty (shape {channels.shape[1:]}).")
     orientation = files.orientation or CANONICAL
-    prepared = prepare(channels, affine, network, dict(files.dataset), orientation)
-    volume = empty_volume(prepared.axes, network.n_classes)
-    try:
-        for first, logits in _logits(prepared.data, segmenter, progress):
-            write_slices(volume, logits, prepared.axes, first)
-    except torch.OutOfMemoryError as error:
-        raise DeviceError(
-            f"The memory of {segmenter.device} does not suffice: {error}.",
-            "Free it, or choose --device cpu.",
-        ) from error
-    transpose = network.plans_manager.transpose_forward
+    prepared = prepare(channels, affine, plan, orientation)
+    volume = empty_volume(prepared.axes, plan.n_classes)
+    for first, logits in _logits(prepared.data, segmenter, progress):
+        write_slices(volume, logits, prepared.axes, first)
     labels, probability, entropy = (
-        from_network_order(array, orientation, transpose)
+        from_network_order(array, orientation, plan.transpose)
         for array in (volume.labels, volume.probability, volume.entropy)
     )
     soft = {value: float(v) for value, v in enumerate(volume.soft_voxels) if value > 0}
@@ -221,41 +222,29 @@ def predict_labels(
 
 def _logits(
     data: npt.NDArray[np.float32], segmenter: Segmenter, progress: Progress | None
-) -> Iterator[tuple[int, torch.Tensor]]:
+) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
     """Yield blocks of logits along the first axis, averaged over folds, with their start."""
-    from pipelines.segmentation.sliding_window import BYTES_PER_LOGIT, count_tiles, slide
-
-    network, device = segmenter.network, torch.device(segmenter.device)
-    patch = network.patch_size
-    per_slice = network.n_classes * math.prod(data.shape[2:]) * BYTES_PER_LOGIT
-    step = max(1, BLOCK_BYTES // per_slice) if len(patch) == 2 else data.shape[1]
-    results = _results_device(device, per_slice * min(step, data.shape[1]))
-    tiles = count_tiles(data.shape[1:], patch, segmenter.tile_step) * len(segmenter.folds)
+    plan, folds = segmenter.plan, segmenter.folds
+    per_slice = plan.n_classes * math.prod(data.shape[2:]) * BYTES_PER_LOGIT
+    length = max(1, BLOCK_BYTES // per_slice) if len(plan.patch_size) == 2 else data.shape[1]
+    tiles = count_tiles(data.shape[1:], plan.patch_size, segmenter.tile_step) * len(folds)
     counter = _TileCounter(tiles, progress)
-    for first in range(0, data.shape[1], step):
-        block = torch.from_numpy(data[:, first : first + step]).to(results)
-        total: torch.Tensor | None = None
-        for fold in segmenter.folds:
-            logits = slide(
+    for first in range(0, data.shape[1], length):
+        block = data[:, first : first + length]
+        of_folds = (
+            slide(
                 block,
                 fold,
-                patch,
+                plan.patch_size,
+                plan.n_classes,
                 step=segmenter.tile_step,
-                device=device,
-                results=results,
                 done=counter,
-            ).to("cpu")
-            total = logits if total is None else total.add_(logits)
-        if total is not None:
-            yield first, total.div_(len(segmenter.folds))
-
-
-def _results_device(device: torch.device, logits_bytes: int) -> torch.device:
-    """Choose where logits are added up: on the GPU if they fit, else in main memory."""
-    fits = device.type == "cuda" and (
-        logits_bytes < _GPU_SHARE * torch.cuda.mem_get_info(device)[0]
-    )
-    return device if fits else torch.device("cpu")
+            )
+            for fold in folds
+        )
+        total = functools.reduce(operator.iadd, of_folds)
+        total /= len(folds)
+        yield first, total
 
 
 class _TileCounter:

@@ -1,8 +1,11 @@
-"""Bring a scan to the grid of a network, and remember the way back."""
+"""Bring a scan to the grid of a network, and remember the way back.
+
+The steps are those of nnU-Net's preprocessor (crop to what is not zero, normalize, resample), so
+that a network sees what it was trained on; only the body is resampled.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +14,9 @@ from scipy import ndimage
 
 from pipelines.errors import DataError
 from pipelines.geometry import Affine, voxel_sizes
-from pipelines.segmentation.network import Network
+from pipelines.segmentation.intensity_schemes import normalize_channel
+from pipelines.segmentation.network_plan import NetworkPlan
+from pipelines.segmentation.spline_resampling import new_shape, resample_window
 
 # A voxel belongs to the body if its smoothed signal exceeds this share of the 99th percentile.
 BODY_SHARE = 0.10
@@ -127,13 +132,9 @@ def body_box(channels: npt.NDArray[np.floating], affine: Affine) -> tuple[slice,
 
 
 def prepare(
-    channels: npt.NDArray[np.floating],
-    affine: Affine,
-    network: Network,
-    dataset: dict[str, Any],
-    orientation: str,
+    channels: npt.NDArray[np.floating], affine: Affine, plan: NetworkPlan, orientation: str
 ) -> Prepared:
-    """Normalize and resample a scan with nnU-Net's own preprocessor, and cut it to the body.
+    """Normalize and resample a scan as a model's plans say, and cut it to the body.
 
     Parameters
     ----------
@@ -141,10 +142,8 @@ def prepare(
         Channels in canonical orientation.
     affine : ndarray of shape (4, 4)
         Their affine, mm.
-    network : Network
+    plan : NetworkPlan
         The plans to follow.
-    dataset : dict
-        Content of ``dataset.json``.
     orientation : str
         Axis codes of the arrays the model was trained on.
 
@@ -152,46 +151,77 @@ def prepare(
     -------
     Prepared
     """
-    transpose = network.plans_manager.transpose_forward
     box = np.zeros(channels.shape[1:], bool)
     box[body_box(channels, affine)] = True
-    inside = to_network_order(box[np.newaxis], orientation, transpose)[0]
-    # nnU-Net transposes itself; it is given (z, y, x), and spacing in the same order.
-    turned = to_network_order(channels, orientation, (0, 1, 2))
-    spacing = _spacing(affine, orientation)
-    properties: dict[str, Any] = {"spacing": spacing}
-    preprocessor = network.configuration_manager.preprocessor_class(verbose=False)
-    data, _, properties = preprocessor.run_case_npy(
-        turned,
-        None,
-        properties,
-        network.plans_manager,
-        network.configuration_manager,
-        dataset,
-    )
-    axes = []
-    cut = []
+    body = _bounds(to_network_order(box[np.newaxis], orientation, plan.transpose)[0])
+    turned = to_network_order(channels, orientation, plan.transpose)
+    data = np.ascontiguousarray(turned, np.float32)
+    signal = (data != 0).any(axis=0)
+    crop = _bounds(signal)
+    inside = None
+    if any(scheme.inside_only for scheme in plan.schemes):
+        inside = ndimage.binary_fill_holes(signal[crop])
+    spacing = _spacing(affine, orientation, plan.transpose)
+    # A two-dimensional network leaves the slice distance as it is.
+    target = [*spacing[: 3 - len(plan.spacing)], *plan.spacing]
+    shape = new_shape([s.stop - s.start for s in crop], spacing, target)
+    maps = [_axis_map(signal.shape[a], body[a], crop[a], shape[a]) for a in range(3)]
+    window = tuple(needed for _, needed in maps)
+    slice_axis = plan.resampling.slice_axis(spacing, target)
+    resampled = [
+        resample_window(
+            normalize_channel(channel[crop], scheme, inside),
+            shape,
+            window,
+            plan.resampling,
+            slice_axis,
+        )
+        for channel, scheme in zip(data, plan.schemes, strict=True)
+    ]
+    return Prepared(np.stack(resampled), (maps[0][0], maps[1][0], maps[2][0]))
+
+
+def _bounds(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+    """Return the smallest box around a mask."""
+    box = []
     for axis in range(3):
-        crop = properties["bbox_used_for_cropping"][axis]
-        others = tuple(a for a in range(3) if a != axis)
-        rows = np.flatnonzero(inside.any(axis=others))
-        start, stop = max(int(rows[0]), int(crop[0])), min(int(rows[-1]) + 1, int(crop[1]))
-        scale = data.shape[1 + axis] / (crop[1] - crop[0])
-        first = int(np.floor((start - crop[0]) * scale))
-        last = min(int(np.ceil((stop - crop[0]) * scale)), data.shape[1 + axis])
-        # Voxel centres: both grids cover the same stretch of space from edge to edge.
-        source = (np.arange(start, stop) - crop[0] + 0.5) * scale - 0.5 - first
-        axes.append(AxisMap(inside.shape[axis], start, stop, np.clip(source, 0, last - first - 1)))
-        cut.append(slice(first, last))
-    return Prepared(
-        np.ascontiguousarray(data[:, cut[0], cut[1], cut[2]], np.float32),
-        (axes[0], axes[1], axes[2]),
-    )
+        rows = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        box.append(slice(int(rows[0]), int(rows[-1]) + 1))
+    return (box[0], box[1], box[2])
 
 
-def _spacing(affine: Affine, orientation: str) -> list[float]:
-    """Return voxel sizes in (z, y, x) order of the model's orientation."""
+def _axis_map(length: int, body: slice, crop: slice, count: int) -> tuple[AxisMap, slice]:
+    """Relate an axis of the scan to the one it is resampled to.
+
+    Parameters
+    ----------
+    length : int
+        Number of voxels of the scan.
+    body, crop : slice
+        Voxels with body in them, and those that are resampled.
+    count : int
+        Number of voxels that `crop` is resampled to.
+
+    Returns
+    -------
+    AxisMap
+        Its data start at the first of the voxels below.
+    slice
+        The resampled voxels that are needed.
+    """
+    start, stop = max(body.start, crop.start), min(body.stop, crop.stop)
+    scale = count / (crop.stop - crop.start)
+    first = int(np.floor((start - crop.start) * scale))
+    last = min(int(np.ceil((stop - crop.start) * scale)), count)
+    # Voxel centres: both grids cover the same stretch of space from edge to edge.
+    source = (np.arange(start, stop) - crop.start + 0.5) * scale - 0.5 - first
+    source = np.clip(source, 0, last - first - 1)
+    return AxisMap(length, start, stop, source), slice(first, last)
+
+
+def _spacing(affine: Affine, orientation: str, transpose: Sequence[int]) -> list[float]:
+    """Return voxel sizes in the network's axis order."""
     sizes = voxel_sizes(affine)
     order = orientations.axcodes2ornt(orientation)[:, 0].astype(int)
     by_axis = np.array([sizes[axis] for axis in order])
-    return [float(s) for s in by_axis[::-1]]
+    return [float(by_axis[2 - axis]) for axis in transpose]

@@ -1,4 +1,4 @@
-"""Segment one scan: images in, labels with sides, confidence and checks out (imports torch)."""
+"""Segment one scan: images in, labels with sides, confidence and checks out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Segment an image of one limb with a model that only knows pairs (imports torch).
+"""Segment an image of one limb with a model that only knows pairs.
 
 A network trained on both thighs finds its way by the other one: which side is medial, how wide the
 body is. An image of one thigh is therefore completed with its mirror image. Which way round is

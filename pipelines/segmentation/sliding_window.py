@@ -1,23 +1,37 @@
-"""Run a network over data larger than its tile, as nnU-Net does (imports torch).
+"""Run a network over data larger than its tile: nnU-Net's tiles and weights, in numpy.
 
-Same tiles and weights as nnU-Net's predictor, whose import takes a second because it brings the
-compiler of PyTorch along. Logits are added up in float32, and tiles that nothing overlaps are
-taken as they are.
+Logits are added up in float32, and tiles that nothing overlaps are taken as they are.
 """
 
+import functools
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
 
-import torch
-from nnunetv2.inference.sliding_window_prediction import (
-    compute_gaussian,
-    compute_steps_for_sliding_window,
-)
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+Array = npt.NDArray[np.float32]
+Index = int | slice
 
 BYTES_PER_LOGIT = 4
 
-Index = int | slice
+# Weights of a tile fall off like a Gaussian with this share of its size as standard deviation;
+# nnU-Net scales them to this value in the middle and keeps them in half precision.
+_SIGMA_SHARE = 1 / 8
+_MIDDLE_WEIGHT = 10
+
+
+class TileNetwork(Protocol):
+    """A network, on any backend."""
+
+    def __call__(self, tiles: Iterable[Array]) -> Iterator[Array]:
+        """Give the logits (classes, *patch) of each tile (c, *patch), in order.
+
+        An array that is given holds only until the next one is asked for.
+        """
 
 
 def tile_starts(shape: Sequence[int], patch: Sequence[int], step: float) -> list[tuple[int, ...]]:
@@ -30,10 +44,27 @@ def tile_starts(shape: Sequence[int], patch: Sequence[int], step: float) -> list
     patch : sequence of int
         Size of the tile.
     step : float
-        Step as a share of the tile.
+        Largest step as a share of the tile, above 0 and at most 1.
     """
-    padded = tuple(max(n, p) for n, p in zip(shape, patch, strict=True))
-    return list(itertools.product(*compute_steps_for_sliding_window(padded, tuple(patch), step)))
+    starts = []
+    for length, size in zip(shape, patch, strict=True):
+        room = max(0, length - size)
+        steps = math.ceil(room / (size * step))
+        starts.append([round(room / steps * k) for k in range(steps + 1)] if steps else [0])
+    return list(itertools.product(*starts))
+
+
+def tile_weights(patch: Sequence[int]) -> Array:
+    """Return how much each voxel of a tile counts; never 0."""
+    falls = []
+    for size in patch:
+        impulse = np.zeros(size)
+        impulse[size // 2] = 1.0
+        falls.append(ndimage.gaussian_filter1d(impulse, size * _SIGMA_SHARE, mode="constant"))
+    weights: npt.NDArray[np.float64] = functools.reduce(np.multiply.outer, falls)
+    halved: npt.NDArray[np.float16] = (_MIDDLE_WEIGHT * weights / weights.max()).astype(np.float16)
+    halved[halved == 0] = halved[halved > 0].min()
+    return halved.astype(np.float32)
 
 
 def count_tiles(shape: Sequence[int], patch: Sequence[int], step: float) -> int:
@@ -44,69 +75,65 @@ def count_tiles(shape: Sequence[int], patch: Sequence[int], step: float) -> int:
 
 
 def slide(
-    data: torch.Tensor,
-    network: torch.nn.Module,
+    data: Array,
+    network: TileNetwork,
     patch: Sequence[int],
+    n_classes: int,
     *,
     step: float,
-    device: torch.device,
-    results: torch.device,
     done: Callable[[], None] | None = None,
-) -> torch.Tensor:
+) -> Array:
     """Return the logits of a block.
 
     Parameters
     ----------
-    data : torch.Tensor of shape (c, a, b, d)
+    data : ndarray of float32, shape (c, a, b, d)
         Prepared channels.
-    network : torch.nn.Module
-        Maps (1, c, *patch) to (1, classes, *patch).
+    network : TileNetwork
+        What computes the logits of a tile.
     patch : sequence of int
         Size of the tile; with two numbers each slice along the first axis is seen alone.
+    n_classes : int
+        Number of classes.
     step : float
         Step as a share of the tile.
-    device, results : torch.device
-        Where the network runs, where logits are added up.
     done : callable, optional
         Called after each tile.
 
     Returns
     -------
-    torch.Tensor of shape (classes, a, b, d)
-        Mean over the tiles that cover a voxel, weighted with nnU-Net's Gaussian; on `results`.
+    ndarray of float32, shape (classes, a, b, d)
+        Mean over the tiles that cover a voxel, weighted with nnU-Net's Gaussian.
     """
     axes = len(patch)
-    padding = [max(0, p - n) for p, n in zip(patch, data.shape[-axes:], strict=True)]
-    before = [missing // 2 for missing in padding]
-    pairs = [(low, total - low) for low, total in zip(before, padding, strict=True)]
-    padded = torch.nn.functional.pad(data, [n for pair in reversed(pairs) for n in pair])
+    missing = [max(0, p - n) for p, n in zip(patch, data.shape[-axes:], strict=True)]
+    before = [n // 2 for n in missing]
+    pairs = [(low, total - low) for low, total in zip(before, missing, strict=True)]
+    padded = np.pad(data, [(0, 0)] * (4 - axes) + pairs)
     starts = tile_starts(padded.shape[-axes:], patch, step)
-    weight = compute_gaussian(tuple(patch), value_scaling_factor=10, device=results).float()
-    total, cover = None, torch.zeros(padded.shape[-axes:], device=results)
-    for start in starts:
-        cover[_window(start, patch)] += weight
-    everything = slice(None)
     planes: list[tuple[Index, ...]] = [(z,) for z in range(padded.shape[1])] if axes == 2 else [()]
-    with torch.autocast(device.type, enabled=device.type == "cuda"):
-        for plane, start in itertools.product(planes, starts):
-            window = (everything, *plane, *_window(start, patch))
-            tile = padded[window].to(device).contiguous()
-            logits = network(tile[None])[0].to(results, torch.float32)
-            if done is not None:
-                done()
-            if total is None:
-                total = torch.zeros((len(logits), *padded.shape[1:]), device=results)
-            if len(starts) == 1:
-                total[window] = logits
-            else:
-                total[window] += logits * weight
-    if total is None:
-        raise ValueError("There are no slices to predict.")
+    windows = [
+        (slice(None), *plane, *_window(start, patch))
+        for plane, start in itertools.product(planes, starts)
+    ]
+    total = np.zeros((n_classes, *padded.shape[1:]), np.float32)
+    weights = tile_weights(patch)
+    logits = network(padded[window] for window in windows)
+    for window, tile in zip(windows, logits, strict=True):
+        if len(starts) == 1:
+            total[window] = tile
+        else:
+            total[window] += tile * weights
+        if done is not None:
+            done()
     if len(starts) > 1:
+        cover = np.zeros(padded.shape[-axes:], np.float32)
+        for start in starts:
+            cover[_window(start, patch)] += weights
         total /= cover
     inner = _window(before, data.shape[-axes:])
-    return total[(*[everything] * (4 - axes), *inner)]
+    return total[(*[slice(None)] * (4 - axes), *inner)]
 
 
-def _window(start: Sequence[int], patch: Sequence[int]) -> tuple[Index, ...]:
-    return tuple(slice(s, s + p) for s, p in zip(start, patch, strict=True))
+def _window(start: Sequence[int], size: Sequence[int]) -> tuple[slice, ...]:
+    return tuple(slice(s, s + n) for s, n in zip(start, size, strict=True))

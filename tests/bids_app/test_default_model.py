@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bids_app.cli import main
 from bids_app.errors import ExitCode
 from pipelines.anatomy.vocabulary import read_label_map
 
@@ -26,15 +25,45 @@ def muscles_of(out: Path, name: str) -> pd.DataFrame:
     return table[table["level"] == "muscle"].set_index(["muscle", "side"])
 
 
-def test_every_muscle_of_the_phantom_is_found(repository: Path, tmp_path: Path) -> None:
-    example = repository / "bids_example"
-    code = main([str(example), str(tmp_path / "out"), "participant", "--participant-label", "01"])
-    assert code == ExitCode.OK
+@pytest.fixture(scope="module")
+def phantom_run(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, set[str]]:
+    """Run the app on one participant; its output folder, and the packages it loaded."""
+    out = tmp_path_factory.mktemp("out")
+    code = """
+import sys
+from bids_app.cli import main
+code = main(sys.argv[1:])
+print("loaded:", *{name.split(".")[0] for name in sys.modules})
+sys.exit(code)
+"""
+    arguments = ["bids_example", str(out), "participant", "--participant-label", "01"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments, "--device", "cpu"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == ExitCode.OK, done.stderr
+    return out, set(done.stdout.splitlines()[-1].split())
+
+
+def test_neither_torch_nor_nnunet_is_loaded_on_a_cpu(phantom_run: tuple[Path, set[str]]) -> None:
+    _, loaded = phantom_run
+    assert {"openvino", "scipy"} <= loaded
+    assert not loaded & {"torch", "nnunetv2", "SimpleITK"}
+
+
+def test_every_muscle_of_the_phantom_is_found(
+    repository: Path, phantom_run: tuple[Path, set[str]]
+) -> None:
     truth = pd.read_table(
-        example / "derivatives/truth/truth_muscles.tsv", dtype={"participant": str}
+        repository / "bids_example/derivatives/truth/truth_muscles.tsv", dtype={"participant": str}
     )
     truth = truth[truth["participant"] == "01"].set_index(["muscle", "side"])
-    found = muscles_of(tmp_path / "out", "sub-01")
+    found = muscles_of(phantom_run[0], "sub-01")
     assert set(found.index) == set(truth.index)
     error = (found["ff_mean"] - truth["ff_percent"]).abs()
     assert error.max() < LARGEST_PHANTOM_FF_ERROR

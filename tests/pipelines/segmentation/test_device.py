@@ -1,5 +1,7 @@
 """Devices: what is asked for is had, or refused with the reason."""
 
+import sys
+
 import pytest
 import torch
 
@@ -21,11 +23,34 @@ def cuda_build(monkeypatch):
 
 @pytest.fixture
 def two_gpus(monkeypatch):
+    monkeypatch.setattr(device, "_driver_present", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
 
 
-def test_auto_takes_the_cpu_without_a_gpu(cuda_build):
+@pytest.fixture
+def no_torch(monkeypatch):
+    """Any import of torch fails."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+
+@pytest.mark.parametrize("requested", ["auto", "cpu"])
+def test_cpu_is_taken_without_torch_where_no_gpu_is_visible(requested, monkeypatch, no_torch):
+    monkeypatch.setattr(device, "_driver_present", lambda: False)
+    monkeypatch.setattr(device, "_OTHER_GPU_FILES", ())
+    assert resolve_device(requested) == "cpu"
+
+
+def test_auto_asks_torch_where_another_gpu_may_be(monkeypatch, tmp_path, cuda_build):
+    (tmp_path / "dxg").touch()
+    monkeypatch.setattr(device, "_OTHER_GPU_FILES", (str(tmp_path / "dxg"),))
+    assert resolve_device("auto") == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert resolve_device("auto") == "cuda:0"
+
+
+def test_auto_takes_the_cpu_if_torch_finds_no_gpu(cuda_build, monkeypatch):
+    monkeypatch.setattr(device, "_driver_present", lambda: True)
     assert resolve_device("auto") == "cpu"
 
 

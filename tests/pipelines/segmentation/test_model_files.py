@@ -60,7 +60,7 @@ def test_folder_is_understood(tmp_path):
     files = open_trusted(folder, tmp_path)
     assert files.folder == folder
     assert files.name == folder.name
-    assert files.configuration == "2d"
+    assert files.plan.configuration == "2d"
     assert files.channels == (("water",), ("fat",))
     assert files.labels == (
         Label(1, "rectus_femoris", "rectus_femoris", "both"),

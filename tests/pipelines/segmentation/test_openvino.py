@@ -1,22 +1,28 @@
 """OpenVINO gives the labels PyTorch gives; conversions are kept; precision is chosen honestly."""
 
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
 import openvino as ov
 import pytest
 import torch
 
 from pipelines.errors import DeviceError
-from pipelines.segmentation import openvino_backend
+from pipelines.segmentation import openvino_backend, openvino_conversion
 from pipelines.segmentation.model_files import open_model, sha256
-from pipelines.segmentation.openvino_backend import choose_precision, convert_to_folder
+from pipelines.segmentation.openvino_backend import CompiledNetwork, choose_precision
+from pipelines.segmentation.openvino_conversion import convert_to_folder
 from pipelines.segmentation.predict import load_segmenter, predict_labels
 from pipelines.segmentation.registry import read_registry
 from tests.pipelines.segmentation.test_model_files import register
 from tests.pipelines.segmentation.tiny_models import SPACING, disc_scan, plans, write_model
 
 
-def load(folder, tmp_path, backend, **options):
+def load(folder, tmp_path, backend, threads=1, **options):
     files = open_model(str(folder), read_registry(), cache_dir=tmp_path, trust_model=True)
-    return load_segmenter(files, device="cpu", backend=backend, threads=1, **options)
+    return load_segmenter(files, device="cpu", backend=backend, threads=threads, **options)
 
 
 def dice(first, second, value):
@@ -55,6 +61,71 @@ def test_three_dimensional_networks_agree_too(checkpoint_3d, tmp_path):
         assert dice(fast.labels, plain.labels, value) >= 0.995
 
 
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
+def test_results_do_not_depend_on_the_number_of_threads(trained_folder, tmp_path, precision):
+    if precision == "bf16" and not capable():
+        pytest.skip("this CPU has no bfloat16 instructions")
+    channels, affine, _ = disc_scan((150, 120, 7), (0.7, 0.7, 8.0), seed=5)
+    one, *others = (
+        predict_labels(
+            channels,
+            affine,
+            load(trained_folder, tmp_path, "openvino", threads, precision=precision),
+        )
+        for threads in (1, 2, 5)
+    )
+    for other in others:
+        np.testing.assert_array_equal(other.labels, one.labels)
+        np.testing.assert_array_equal(other.probability, one.probability)
+        np.testing.assert_array_equal(other.entropy, one.entropy)
+        assert other.soft_voxels == one.soft_voxels
+
+
+def test_logits_come_in_the_order_of_the_tiles(trained_folder, tmp_path):
+    fast, plain = (
+        load(trained_folder, tmp_path, backend, threads=2).folds[0]
+        for backend in ("openvino", "torch")
+    )
+    tiles = np.random.default_rng(0).random((9, 2, 48, 64), np.float32)
+    ours = [logits.copy() for logits in fast(iter(tiles))]
+    theirs = list(plain(iter(tiles)))
+    np.testing.assert_allclose(np.stack(ours), np.stack(theirs), atol=1e-3)
+
+
+class SlowRequest:
+    """An inference that ends only when it is waited for; gives back its input."""
+
+    def __init__(self):
+        self.running = False
+
+    def start_async(self, inputs):
+        assert not self.running, "a request that still runs was started"
+        self.running, self.image = True, inputs[0].copy()
+
+    def wait(self):
+        self.running = False
+
+    def get_output_tensor(self):
+        return SimpleNamespace(data=self.image)
+
+
+def test_network_can_be_used_again_after_an_interruption():
+    requests = [SlowRequest() for _ in range(3)]
+    made = iter(requests)
+    compiled = SimpleNamespace(
+        get_property={"NUM_STREAMS": 2}.get, create_infer_request=lambda: next(made)
+    )
+    network = CompiledNetwork(compiled)
+    tiles = np.random.default_rng(0).random((7, 2, 4, 6), np.float32)
+    for logits in network(tiles):
+        np.testing.assert_array_equal(logits, tiles[0])
+        assert [request.running for request in requests] == [False, True, True]
+        break
+    assert not any(request.running for request in requests)
+    for logits, tile in zip(network(tiles), tiles, strict=True):
+        np.testing.assert_array_equal(logits, tile)
+
+
 def test_automatic_backend_on_a_cpu_is_openvino(trained_folder, tmp_path):
     assert load(trained_folder, tmp_path, "auto").backend == "openvino"
 
@@ -64,7 +135,7 @@ def test_second_load_does_not_convert_again(trained_folder, tmp_path, monkeypatc
     kept = sorted(p.name for p in tmp_path.rglob("fold_0.*"))
     assert kept == ["fold_0.bin", "fold_0.xml"]
     assert not list(tmp_path.rglob("tmp*")), "temporary folders stay behind"
-    monkeypatch.delattr(openvino_backend, "_convert")
+    monkeypatch.delattr(openvino_conversion, "convert")
     again = load(trained_folder, tmp_path, "openvino", cache_dir=tmp_path)
     channels, affine, truth = disc_scan((64, 48, 4), (SPACING, SPACING, 6.0), seed=3)
     assert dice(predict_labels(channels, affine, again).labels, truth, 1) > 0.9
@@ -105,6 +176,33 @@ def test_shipped_networks_are_used_without_the_checkpoint(model_folder, tmp_path
     shipped = load_segmenter(registered, device="cpu", backend="openvino")
     channels, affine, truth = disc_scan((64, 48, 4), (SPACING, SPACING, 6.0), seed=3)
     assert dice(predict_labels(channels, affine, shipped).labels, truth, 1) > 0.9
+
+
+def test_bundled_model_runs_without_torch_and_nnunet(repository, tmp_path):
+    code = f"""
+import sys
+from pathlib import Path
+from pipelines.segmentation.model_files import open_model
+from pipelines.segmentation.predict import load_segmenter
+from pipelines.segmentation.registry import read_registry
+from pipelines.segmentation.segment import segment
+from tests.pipelines.segmentation.tiny_models import disc_scan
+registry = read_registry()
+files = open_model(registry.default, registry, cache_dir=Path({str(tmp_path)!r}))
+segmenter = load_segmenter(files, device="cpu", threads=1)
+channels, affine, _ = disc_scan((128, 96, 2), (1.5, 1.5, 6.0))
+result = segment(dict(zip(("water", "fat"), channels)), affine, segmenter)
+assert result.provenance["Backend"] == "openvino"
+print(sorted({{name.split(".")[0] for name in sys.modules}} & {{"torch", "nnunetv2", "SimpleITK"}}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 
 
 def test_conversion_reports_to_nobody(trained_folder, tmp_path, monkeypatch):

@@ -4,30 +4,27 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from pipelines.segmentation.model_files import open_model
 from pipelines.segmentation.predict import load_segmenter
 from pipelines.segmentation.registry import read_registry
 from pipelines.segmentation.segment import segment
 from pipelines.segmentation.single_limb import GAP_VOXELS, limb_columns, predict_single_limb
-from tests.pipelines.segmentation.tiny_models import SPACING, plans
+from tests.pipelines.segmentation.tiny_models import SPACING
 
 AFFINE = np.diag([SPACING, SPACING, 6.0, 1.0])
 LATERAL, MEDIAL = 2, 1
 
 
-class PairNetwork(torch.nn.Module):
+def pair_network(tiles):
     """Finds muscles only in a pair: its outermost columns on both sides must be lateral."""
-
-    def forward(self, image):
-        signal = image[:, 0].round()
-        columns = (signal > 0).any(dim=1)[0].nonzero().ravel()
-        ends = signal[..., [int(columns[0]), int(columns[-1])]].amax(dim=1)
-        found = signal if bool((ends == LATERAL).all()) else torch.zeros_like(signal)
-        classes = torch.arange(3, dtype=torch.float32).view(1, 3, 1, 1)
-        return -10 * (found[:, None] - classes) ** 2
+    classes = np.arange(3, dtype=np.float32).reshape(3, 1, 1)
+    for tile in tiles:
+        signal = tile[0].round()
+        columns = np.flatnonzero((signal > 0).any(axis=0))
+        ends = signal[:, [columns[0], columns[-1]]].max(axis=0)
+        found = signal if (ends == LATERAL).all() else np.zeros_like(signal)
+        yield -10 * (found - classes) ** 2
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +37,8 @@ def segmenter(trained_folder, tmp_path_factory):
     )
     loaded = load_segmenter(files, device="cpu", backend="torch")
     # one tile for the whole image, as the rule of the network needs
-    content = plans()
-    content["configurations"]["2d"]["patch_size"] = [120, 560]
-    manager = PlansManager(content)
-    network = replace(
-        loaded.network,
-        plans_manager=manager,
-        configuration_manager=manager.get_configuration("2d"),
-    )
-    return replace(loaded, network=network, folds=(PairNetwork(),))
+    plan = replace(loaded.plan, patch_size=(120, 560))
+    return replace(loaded, plan=plan, folds=(pair_network,))
 
 
 def limb_scan(side):
