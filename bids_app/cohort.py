@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bids_app.errors import AppError, ExitCode
 from bids_app.gathering import Gathered
 from bids_app.settings import Settings
 from bids_app.tables import read_tsv
@@ -140,12 +141,22 @@ def harmonization_options(settings: Settings) -> "HarmonizationOptions":
     Raises
     ------
     AppError, PipelineError
-        If the threshold table is damaged or a choice is unknown or impossible.
+        ``USAGE`` if a choice is unknown, impossible or without effect; if the threshold table is
+        damaged.
     """
     from pipelines.errors import DataError
     from pipelines.harmonization.harmonize import HarmonizationOptions
     from pipelines.harmonization.thresholds import read_thresholds
 
+    # Thresholds come from a table of their own.
+    known = HarmonizationOptions.__dataclass_fields__.keys() - {"thresholds"}
+    unknown = sorted(settings.harmonization_options.keys() - known)
+    if unknown:
+        raise AppError(
+            f"Harmonization has no option {unknown[0]!r}.",
+            ExitCode.USAGE,
+            f"Below harmonization_options stand: {', '.join(sorted(known))}.",
+        )
     chosen: dict[str, Any] = {"seed": settings.seed, **settings.harmonization_options}
     if settings.harmonization is not None:
         chosen["method"] = settings.harmonization
@@ -154,11 +165,13 @@ def harmonization_options(settings: Settings) -> "HarmonizationOptions":
     if settings.scale_thresholds is not None:
         path = settings.scale_thresholds
         chosen["thresholds"] = read_thresholds(read_tsv(path), str(path))
-    known = {name for name in HarmonizationOptions.__dataclass_fields__ if name != "thresholds"}
-    unknown = sorted(chosen.keys() - known - {"thresholds"})
-    if unknown:
-        raise DataError(
-            f"Harmonization has no option {unknown[0]!r}.",
-            f"Below harmonization_options stand: {', '.join(sorted(known))}.",
-        )
-    return HarmonizationOptions(**chosen)
+        if chosen.get("method") != "dither":
+            raise AppError(
+                "--scale-thresholds has no effect without dither.",
+                ExitCode.USAGE,
+                "Add --harmonization dither, or leave it out.",
+            )
+    try:
+        return HarmonizationOptions(**chosen)
+    except DataError as error:
+        raise AppError(error.message, ExitCode.USAGE, error.hint) from error

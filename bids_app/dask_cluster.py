@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bids_app.errors import AppError, ExitCode
-from bids_app.executors import Executor, WorkerLostError
+from bids_app.executors import Executor, lost_worker
 from bids_app.logs import LOGGER
 from bids_app.settings import Settings
 from bids_app.version import __version__
@@ -92,7 +92,7 @@ class _DaskExecutor:
         *,
         lost: Callable[[Task], Result] | None = None,
     ) -> Iterator[Result]:
-        from distributed import KilledWorker, as_completed
+        from distributed import CancelledError, KilledWorker, as_completed
 
         queue = iter(tasks)
         running: dict[Any, Task] = {}
@@ -107,17 +107,29 @@ class _DaskExecutor:
                     return
                 future = next(finished)
                 task = running.pop(future.key)
-                if not isinstance(future.exception(), KilledWorker):
-                    yield future.result()
-                elif lost is not None:
-                    yield lost(task)
-                else:
-                    raise WorkerLostError("workers of the cluster died over the same task")
+                try:
+                    result = future.result()
+                except KilledWorker as error:
+                    if lost is None:
+                        raise lost_worker() from error
+                    result = lost(task)
+                except CancelledError as error:
+                    raise _lost_cluster() from error
+                yield result
         finally:
-            self._client.cancel(list(finished.futures), force=True)
+            if self._client.status != "closed":
+                self._client.cancel(list(finished.futures), force=True)
 
     def _workers(self) -> int:
         return len(self._client.scheduler_info(n_workers=-1)["workers"])
+
+
+def _lost_cluster() -> AppError:
+    return AppError(
+        "The connection to the Dask scheduler was lost.",
+        ExitCode.TRY_AGAIN,
+        "See that it runs, then run the same command again; what is finished is kept.",
+    )
 
 
 @contextmanager

@@ -13,14 +13,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from bids_app.errors import AppError, ExitCode
 from bids_app.settings import Settings
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-
-
-class WorkerLostError(Exception):
-    """A worker process died twice over the same task (usually because memory ran out)."""
 
 
 class Executor(Protocol):
@@ -46,9 +43,19 @@ class Executor(Protocol):
 
         Raises
         ------
-        WorkerLostError
-            If a worker dies twice over a task and `lost` is not given.
+        AppError
+            ``TRY_AGAIN`` if a worker dies twice over a task and `lost` is not given.
         """
+
+
+def lost_worker() -> AppError:
+    """Return what is said of a task whose worker died, and so did a second one."""
+    return AppError(
+        "A worker process died, and so did a second one over the same work; probably memory ran "
+        "out.",
+        ExitCode.TRY_AGAIN,
+        "Run the same command again with fewer --nprocs or more memory; what is finished is kept.",
+    )
 
 
 @contextmanager
@@ -151,7 +158,7 @@ class _ProcessExecutor:
             except BrokenProcessPool as error:
                 if lost is not None:
                     return lost(task)
-                raise WorkerLostError("a worker process died; probably memory ran out") from error
+                raise lost_worker() from error
 
     def _pool(self, pools: ExitStack) -> ProcessPoolExecutor:
         # Fresh processes: forked ones would inherit the threads of numerical libraries and hang.

@@ -12,6 +12,7 @@ from bids_app.own_results import OwnResult, doubts, find_results, read_results
 from bids_app.provenance import bids_uri, data_origin
 from bids_app.reading import checksum
 from bids_app.reports.content import DataOrigin
+from bids_app.score_doubts import contradictions, similar_diagnoses, undescribed_people
 from bids_app.settings import INPUT_NAME, Settings
 from bids_app.sidecars import read_json
 from bids_app.studies import (
@@ -19,6 +20,7 @@ from bids_app.studies import (
     checksums,
     diagnosis_names,
     find_study,
+    is_there,
     read_people_of,
     read_study,
     require_tables,
@@ -83,12 +85,15 @@ class Gathered:
         For each study, whether its data are not of people.
     long_names : dict of str to str
         Full names of diagnoses, where a ``participants.json`` has them.
+    doubts : list of str
+        What should be known about the scores before they are used.
     """
 
     table: "ScoreTable"
     inputs: dict[str, str]
     origins: dict[str, DataOrigin]
     long_names: dict[str, str]
+    doubts: list[str]
 
 
 def find_sources(settings: Settings) -> Sources:
@@ -181,17 +186,20 @@ def gather(sources: Sources, names: "MuscleNames") -> Gathered:
     ------
     AppError, PipelineError
         If a table is damaged or holds something that cannot be used; the message names file, row
-        and column.
+        and column. If one table stands in two studies.
     """
     from pipelines.harmonization.score_table import ScoreTable
 
+    _check_copies(sources)
     tables: list[ScoreTable] = []
+    doubts: list[str] = []
     inputs: dict[str, str] = {}
     origins: dict[str, DataOrigin] = {}
     for own in sources.own:
         if any(result.tables for result in own.results):
-            read = _read_own(own)
+            read, doubtful = _read_own(own)
             tables += read
+            doubts += doubtful
             inputs |= {
                 bids_uri(own.root / name, own.root, own.name): checksum(own.root / name)
                 for result in own.results
@@ -200,13 +208,41 @@ def gather(sources: Sources, names: "MuscleNames") -> Gathered:
             origins |= _origins(read, own.people or own.root)
     for study in sources.studies:
         if study.tables:
-            read = read_study(study, names)
+            read, doubtful = read_study(study, names)
             tables += read
+            doubts += doubtful
             inputs |= checksums(study)
             origins |= _origins(read, study.root)
     datasets = [*(own.people for own in sources.own), *(study.root for study in sources.studies)]
     long_names = {k: v for root in datasets if root for k, v in diagnosis_names(root).items()}
-    return Gathered(ScoreTable.concat(tables), inputs, origins, long_names)
+    table = ScoreTable.concat(tables)
+    doubts += contradictions(table.samples)
+    doubts += similar_diagnoses(table.samples["diagnosis"].dropna())
+    return Gathered(table, inputs, origins, long_names, doubts)
+
+
+def _check_copies(sources: Sources) -> None:
+    """Refuse a table that stands in two studies: its patients would count twice.
+
+    Worse, a model would be tested on the copies of what it learnt from.
+    """
+    tables = [(s.name, s.root, path) for s in sources.studies for path in s.tables]
+    tables += [
+        (own.name, own.root, own.root / name)
+        for own in sources.own
+        for result in own.results
+        for name in result.tables
+    ]
+    seen: dict[str, tuple[str, str]] = {}
+    for study, root, path in tables:
+        uri = bids_uri(path, root, study)
+        first, first_uri = seen.setdefault(checksum(path), (study, uri))
+        if first != study:
+            raise AppError(
+                f"{first_uri} and {uri} are the same table.",
+                ExitCode.BAD_DATA,
+                "Name each dataset once, and keep one copy of each table.",
+            )
 
 
 def _own_studies(settings: Settings) -> Iterator[OwnStudy]:
@@ -238,7 +274,7 @@ def _dataset_of(root: Path) -> Path | None:
     That is the folder itself if it has a ``participants.tsv``, else the dataset it was made from,
     if that is still where the description says.
     """
-    if (root / "participants.tsv").exists():
+    if is_there(root / "participants.tsv"):
         return root
     description = root / "dataset_description.json"
     content: Any = read_json(description) if description.exists() else {}
@@ -247,11 +283,11 @@ def _dataset_of(root: Path) -> Path | None:
     if not isinstance(link, str):
         return None
     dataset = (root / unquote(link)).resolve()
-    return dataset if (dataset / "participants.tsv").exists() else None
+    return dataset if is_there(dataset / "participants.tsv") else None
 
 
-def _read_own(own: OwnStudy) -> "list[ScoreTable]":
-    """Read our results, one table per study that ``participants.tsv`` names."""
+def _read_own(own: OwnStudy) -> "tuple[list[ScoreTable], list[str]]":
+    """Read our results, one table per study that ``participants.tsv`` names, and any doubts."""
     from pipelines.harmonization.measured_scores import scores_of_muscle_table
 
     people = None if own.people is None else read_people_of(own.name, own.people)
@@ -261,7 +297,8 @@ def _read_own(own: OwnStudy) -> "list[ScoreTable]":
         scores_of_muscle_table(part, study=str(study), source=str(own.root))
         for study, part in rows.assign(study=named).groupby("study", sort=False)
     ]
-    return tables if people is None else [table.with_people(people) for table in tables]
+    doubtful = undescribed_people(rows["participant"], people, str(own.root))
+    return [table if people is None else table.with_people(people) for table in tables], doubtful
 
 
 def _origins(tables: "Iterable[ScoreTable]", dataset: Path) -> dict[str, DataOrigin]:

@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bids_app.cohort import Cohort, audit, harmonization_options, harmonize
-from bids_app.derivatives import GroupId, SessionWriter, session_writer, write_text
+from bids_app.derivatives import write_text
 from bids_app.errors import ExitCode, as_app_errors
 from bids_app.gathering import Sources, cautions, describe, find_sources, gather, read_muscle_names
 from bids_app.group_application import Applied, apply_to_cohort, open_model
 from bids_app.group_files import MODELS, REPORT, SUMMARY, write_tables
-from bids_app.group_training import check_training, put_in_place, train
+from bids_app.group_training import check_training, train
 from bids_app.logged_run import run_logged
 from bids_app.logs import LOGGER, log_exit_code
 from bids_app.provenance import GROUP_PACKAGES, generated_by, run_info, software_versions
+from bids_app.result_writer import GroupId, SessionWriter, session_writer
 from bids_app.settings import Settings
+from bids_app.training_folders import end_training, model_folder, put_in_place
 from bids_app.version import __version__
 from bids_app.work_folder import work_folder
 from pipelines.errors import DataError
@@ -71,15 +73,14 @@ def _run(
     """Make every table, then put all in place together."""
     from pipelines.diagnosis.store import save_model
 
-    found = cautions(sources)
-    for sentence in found:
-        LOGGER.warning("%s", sentence)
+    found = _warned(cautions(sources))
     # What can fail at once comes before what takes hours.
     if settings.train is not None:
         check_training(settings)
     folder, trained_on = settings.diagnosis_model, None
     model = None if folder is None else open_model(folder)
     gathered = gather(sources, read_muscle_names(settings))
+    found += _warned(gathered.doubts)
     samples = gathered.table.samples
     LOGGER.info(
         "%d samples of %d patients, %d studies",
@@ -91,7 +92,7 @@ def _run(
         cohort = harmonize(gathered, model.ensemble.harmonization)
     tables = _audit(cohort, settings.seed, found)
     if settings.train is not None:
-        folder = settings.output_dir / MODELS / settings.train
+        folder = model_folder(settings)
         model, trained_on = train(settings, cohort, tables, work_dir, log_file)
         save_model(model, writer.folder / MODELS / settings.train)
         cohort = replace(cohort, harmonization=model.ensemble.harmonization)
@@ -100,15 +101,22 @@ def _run(
     if model is not None and folder is not None:
         applied = apply_to_cohort(settings, model, folder, cohort, trained_on)
         tables |= applied.tables
-        found += applied.cautions
-        for sentence in applied.cautions:
-            LOGGER.warning("%s", sentence)
+        found += _warned(applied.cautions)
     write_tables(writer, tables)
     writer.json(SUMMARY, _summary(cohort, found, applied))
     _write_report(settings, writer.folder, writer.text)
     if settings.train is not None:
         put_in_place(settings, writer.folder)
     writer.commit({"Version": __version__, "Inputs": gathered.inputs})
+    if settings.train is not None:
+        end_training(settings)
+
+
+def _warned(sentences: list[str]) -> list[str]:
+    """Return sentences for the page after they went to the log."""
+    for sentence in sentences:
+        LOGGER.warning("%s", sentence)
+    return sentences
 
 
 def _audit(cohort: Cohort, seed: int, found: list[str]) -> "dict[str, pd.DataFrame]":

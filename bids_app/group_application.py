@@ -97,7 +97,9 @@ def apply_to_cohort(
         "Members": len(model.ensemble.members),
         "TrainedInThisRun": trained_on is not None,
     }
-    return Applied(tables, about, [] if trained_on is not None else _familiar(model, cohort))
+    if trained_on is None:
+        return Applied(tables, about, _familiar(model, cohort))
+    return Applied(tables, about, known_patients(cohort.native.samples, trained_on))
 
 
 def answer_tables(
@@ -136,6 +138,18 @@ def _interactions(
         "group_interactions": interaction_table(strength, diagnosis),
         "group_clusters": cluster_features(strength, diagnosis),
     }
+
+
+def known_patients(samples: "pd.DataFrame", trained_on: "pd.Index[Any]") -> list[str]:
+    """Warn about samples that were not trained on, but whose patients were, in other sessions."""
+    left = ~samples.index.isin(trained_on)
+    known = left & samples["patient"].isin(samples["patient"][~left]).to_numpy()
+    if not known.any():
+        return []
+    return [
+        f"{known.sum()} sample(s) were not trained on, but others of the same patients were: the "
+        "answers for them look better than they are."
+    ]
 
 
 def _familiar(model: "DiagnosisModel", cohort: Cohort) -> list[str]:

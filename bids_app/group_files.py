@@ -7,8 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bids_app.derivatives import SessionWriter
 from bids_app.provenance import generated_by
+from bids_app.result_writer import SessionWriter
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,7 +1,6 @@
 """Train a diagnosis model on the cohort, and say honestly how good it is."""
 
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,21 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bids_app.cohort import Cohort
-from bids_app.derivatives import replace_folder
 from bids_app.errors import AppError, ExitCode
 from bids_app.executors import Executor, open_executor
-from bids_app.group_files import MODELS
 from bids_app.logs import LOGGER
-from bids_app.machine import available_cpus, plan_workers
+from bids_app.machine import plan_workers
 from bids_app.progress import Progress, progress_bar
 from bids_app.settings import Settings
 from bids_app.tables import read_tsv
+from bids_app.training_folders import checkpoint_folder, refuse_existing_model
 from bids_app.work_folder import worker_start
 from pipelines.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipelines.diagnosis.cohort import Cohort as TrainingCohort
     from pipelines.diagnosis.ensemble import Ensemble
     from pipelines.diagnosis.evaluation.evaluate import Evaluation
     from pipelines.diagnosis.model import DiagnosisModel
@@ -39,9 +38,6 @@ _MEMBERS_WITHOUT_STUDY = 5
 # Tables about unseen studies that go with the model; the others repeat them in detail.
 _STUDY_TABLES = ("overall", "classes", "folds")
 
-# What --train leaves until the model is stored, so that a killed run goes on.
-_CHECKPOINTS = Path("logs") / "training"
-
 
 def check_training(settings: Settings) -> None:
     """Refuse, before anything is computed, what could not be trained.
@@ -49,17 +45,12 @@ def check_training(settings: Settings) -> None:
     Raises
     ------
     AppError
-        ``CANNOT_CREATE`` if a model of that name exists and is not to be overwritten; ``USAGE`` if
-        the protocol is unknown or impossible.
+        ``CANNOT_CREATE`` if a model of that name exists and is not to be overwritten, unless the
+        run that trained it was ended before its tables were in place; ``USAGE`` if the protocol
+        is unknown or impossible.
     """
     protocol_of(settings)
-    folder = settings.output_dir / MODELS / str(settings.train)
-    if folder.exists() and not settings.overwrite:
-        raise AppError(
-            f"There is a model {settings.train} already: {folder}.",
-            ExitCode.CANNOT_CREATE,
-            "Train under another name, or replace it with --overwrite.",
-        )
+    refuse_existing_model(settings)
 
 
 def train(
@@ -102,7 +93,7 @@ def train(
     protocol = protocol_of(settings)
     # Selected once, so that what is left out is said once.
     selected = training_cohort(cohort.native, cohort.labels, protocol.minimum_samples)
-    readers = _read_readers(settings.readers, selected.classes)
+    readers = _read_readers(settings.readers, selected)
     if settings.interactions is not None and settings.interactions not in selected.classes:
         raise AppError(
             f"--interactions {settings.interactions} is no diagnosis that is trained on.",
@@ -111,7 +102,6 @@ def train(
         )
     cohort = replace(cohort, native=selected.native)
     native, labels = cohort.native, cohort.labels
-    checkpoint = settings.output_dir / _CHECKPOINTS / str(settings.train)
     with _map_tasks(settings, work_dir, log_file) as map_tasks:
         with progress_bar("training", "trial") as progress:
             nested = run_nested(
@@ -119,7 +109,8 @@ def train(
                 labels,
                 cohort.harmonization.options,
                 protocol,
-                checkpoint=checkpoint,
+                explain=True,
+                checkpoint=checkpoint_folder(settings),
                 map_tasks=map_tasks,
                 progress=progress,
             )
@@ -133,7 +124,7 @@ def train(
         **evaluation.tables,
         **without_studies,
         **tables,
-        "importance": _importance(settings, cohort, nested),
+        "importance": _importance(cohort, nested),
     }
     model = build_model(
         str(settings.train),
@@ -148,14 +139,6 @@ def train(
         long_names=cohort.gathered.long_names,
     )
     return model, nested.samples.index
-
-
-def put_in_place(settings: Settings, staging: Path) -> None:
-    """Move a trained model from the staging folder to ``models``, and forget the checkpoints."""
-    name = str(settings.train)
-    replace_folder(staging / MODELS / name, settings.output_dir / MODELS / name)
-    shutil.rmtree(settings.output_dir / _CHECKPOINTS / name, ignore_errors=True)
-    LOGGER.info("model stored: %s", settings.output_dir / MODELS / name)
 
 
 def protocol_of(settings: Settings) -> "Protocol":
@@ -177,9 +160,10 @@ def protocol_of(settings: Settings) -> "Protocol":
         raise AppError(f"Training protocol: {error.message}", ExitCode.USAGE, error.hint) from error
 
 
-def _read_readers(path: Path | None, classes: Sequence[str]) -> "pd.DataFrame | None":
+def _read_readers(path: Path | None, selected: "TrainingCohort") -> "pd.DataFrame | None":
     """Read the answers of readers; mistakes show now, not after hours of training."""
     from pipelines.diagnosis.evaluation.reader_answers import read_answers
+    from pipelines.diagnosis.evaluation.readers import find_cases
 
     if path is None:
         return None
@@ -188,9 +172,9 @@ def _read_readers(path: Path | None, classes: Sequence[str]) -> "pd.DataFrame | 
     )
     for column, prefix in (("participant", "sub-"), ("session", "ses-")):
         if column in table:
-            table[column] = table[column].str.removeprefix(prefix).replace("n/a", "")
+            table[column] = table[column].str.strip().str.removeprefix(prefix).replace("n/a", "")
     try:
-        read_answers(table, classes)
+        find_cases(read_answers(table, selected.classes), selected.native.samples)
     except DataError as error:
         raise AppError(f"{path}: {error.message}", ExitCode.BAD_DATA, error.hint) from error
     return table
@@ -246,26 +230,17 @@ def _without_studies(
     return {f"studies_{name}": evaluation.tables[name] for name in _STUDY_TABLES}
 
 
-def _importance(settings: Settings, cohort: Cohort, nested: "NestedResult") -> "pd.DataFrame":
-    """Explain every sample by the ensemble of the fold that had not seen it, and summarize."""
-    import numpy as np
+def _importance(cohort: Cohort, nested: "NestedResult") -> "pd.DataFrame":
+    """Summarize how every sample is explained by the ensemble that had not seen it."""
     import pandas as pd
 
     from pipelines.diagnosis.explanation.importance import importance_table
-    from pipelines.diagnosis.explanation.values import FoldEnsemble, explain_folds
-    from pipelines.diagnosis.refit import fold_ensemble
+    from pipelines.diagnosis.explanation.out_of_fold import pool_explanations
     from pipelines.harmonization.harmonize import PATIENT_FEATURES
 
-    native, used = cohort.native, cohort.subset(nested.samples.index)
+    used = cohort.subset(nested.samples.index)
     names = (*used.muscles, *PATIENT_FEATURES)
-    folds = (
-        FoldEnsemble(
-            fold_ensemble(native, cohort.labels, nested, fold), np.flatnonzero(nested.fold == fold)
-        )
-        for fold in np.unique(nested.fold)
-    )
-    threads = settings.omp_nthreads or available_cpus()
-    values, _ = explain_folds(folds, used, nested.classes, names, threads=threads)
+    values, _ = pool_explanations(nested.explanations, names)
     # A fold may keep muscles (option coverage) that the whole cohort does not.
     features = pd.DataFrame(
         cohort.harmonization.transform(used), columns=list(cohort.harmonization.feature_names)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pipelines.segmentation.model_files import ModelFiles
     from pipelines.segmentation.predict import Segmenter
+    from pipelines.water_fat.limbs import Limbs
 
 Labels = npt.NDArray[np.uint16]
 
@@ -85,6 +86,7 @@ class LabelSource:
         stack: Stack,
         images: Mapping[str, npt.NDArray[Any]],
         affine: Affine,
+        limbs: "Limbs",
     ) -> Labelling:
         """Label the muscles of a stack.
 
@@ -96,6 +98,8 @@ class LabelSource:
             Magnitude images by kind (``water``, ``fat``, ...), canonical order.
         affine : ndarray of shape (4, 4)
             Their affine, mm.
+        limbs : Limbs
+            The limbs in them.
 
         Raises
         ------
@@ -105,7 +109,7 @@ class LabelSource:
             If the model does not fit the images.
         """
         if self.model is not None:
-            return _segment(self, images, affine)
+            return _segment(self, images, affine, limbs)
         found = find_label_map(self.settings.derivatives, session, stack)
         if found is None:
             raise AppError(
@@ -155,7 +159,7 @@ def prepare_labels(settings: Settings, work_dir: Path, threads: int) -> LabelSou
 
 
 def _segment(
-    source: LabelSource, images: Mapping[str, npt.NDArray[Any]], affine: Affine
+    source: LabelSource, images: Mapping[str, npt.NDArray[Any]], affine: Affine, limbs: "Limbs"
 ) -> Labelling:
     """Label a stack with the model."""
     from pipelines.segmentation.segment import segment
@@ -167,7 +171,7 @@ def _segment(
             bar.total = total
             bar.update(done - bar.n)
 
-        result = segment(images, affine, segmenter, progress)
+        result = segment(images, affine, segmenter, progress, limbs=limbs)
     provenance = {
         "SegmentationModel": {
             "Name": segmenter.files.name,

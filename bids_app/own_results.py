@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bids_app.derivatives import COMPLETE_SESSIONS, FAILED_SESSIONS, SessionId, read_marker
+from bids_app.derivatives import SessionId
 from bids_app.errors import AppError, ExitCode
 from bids_app.labels import enumerate_labels
 from bids_app.provenance import bids_uri
 from bids_app.reading import checksum
+from bids_app.result_writer import COMPLETE_SESSIONS, FAILED_SESSIONS, read_marker
 from bids_app.tables import read_tsv
 from bids_app.tree import natural_key
 
@@ -77,11 +78,15 @@ def find_results(
             continue
         if sessions and session.session not in sessions:
             continue
-        marker = read_marker(root, session) or {}
-        files = [Path(name) for name in marker.get("Files", ())]
-        tables = tuple(name for name in files if name.name.endswith(MUSCLE_TABLE_ENDING))
-        found.append(OwnResult(study, root, session, tables, marker))
+        found.append(result_of(study, root, session, read_marker(root, session) or {}))
     return found
+
+
+def result_of(study: str, root: Path, session: SessionId, marker: Mapping[str, Any]) -> OwnResult:
+    """Return the results of a session that its marker lists."""
+    files = [Path(name) for name in marker.get("Files", ())]
+    tables = tuple(name for name in files if name.name.endswith(MUSCLE_TABLE_ENDING))
+    return OwnResult(study, root, session, tables, marker)
 
 
 def doubts(results: Sequence[OwnResult], root: Path) -> list[str]:
@@ -131,10 +136,21 @@ def read_results(results: Sequence[OwnResult]) -> "pd.DataFrame":
     import pandas as pd
 
     for result in results:
-        for table in result.tables:
-            if checksum(result.root / table) != result.marker["Files"][table.as_posix()]:
-                raise _damaged(result.root / table, "was changed since its session was complete")
+        check_unchanged(result)
     return pd.concat([session_rows(result) for result in results], ignore_index=True)
+
+
+def check_unchanged(result: OwnResult) -> None:
+    """Refuse results whose tables are no longer what they were.
+
+    Raises
+    ------
+    AppError
+        ``BAD_DATA`` naming the first such table.
+    """
+    for table in result.tables:
+        if checksum(result.root / table) != result.marker["Files"][table.as_posix()]:
+            raise _damaged(result.root / table, "was changed since its session was complete")
 
 
 def session_rows(result: OwnResult) -> "pd.DataFrame":

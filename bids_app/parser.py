@@ -63,6 +63,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
         "--participant-label",
         "--participant_label",
         nargs="+",
+        action="extend",
         metavar="LABEL",
         help="participants, with or without sub-; @FILE reads one label per line",
     )
@@ -71,6 +72,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
         "--session_label",
         "--session-id",
         nargs="+",
+        action="extend",
         metavar="LABEL",
         help="sessions, with or without ses-; @FILE reads one label per line",
     )
@@ -103,6 +105,7 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--derivatives",
         nargs="+",
+        action="extend",
         type=_named_folder,
         metavar="NAME=PATH",
         help="participant: use the label maps (*_dseg.nii.gz) of these folders instead of "

@@ -6,15 +6,15 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bids_app.dataset import Dataset
-from bids_app.derivatives import write_failure
-from bids_app.errors import AppError, ExitCode
-from bids_app.executors import open_executor
+from bids_app.errors import ExitCode
+from bids_app.executors import lost_worker, open_executor
 from bids_app.filters import read_filter_file
 from bids_app.labelling import LabelSource, prepare_labels
 from bids_app.logged_run import run_logged
 from bids_app.logs import LOGGER
 from bids_app.machine import Workers, plan_workers
 from bids_app.outcome import Outcome, log_summary
+from bids_app.result_writer import write_failure
 from bids_app.scans import Session
 from bids_app.session import SessionTask, describe_session, process_session, rewrite_report
 from bids_app.session_diagnosis import session_model
@@ -88,12 +88,7 @@ def _run_sessions(
 
 def _lost(task: SessionTask) -> Outcome:
     """Return the outcome of a session whose worker process died, twice."""
-    error = AppError(
-        "The process working on it died, and so did a second one; probably memory ran out.",
-        ExitCode.TRY_AGAIN,
-        "Run the same command again with fewer --nprocs, or on a machine with more memory.",
-    )
-    return Outcome.failure(task.session.id, error)
+    return Outcome.failure(task.session.id, lost_worker())
 
 
 def _tasks(

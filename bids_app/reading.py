@@ -12,8 +12,8 @@ _PLACEHOLDERS = {
 }
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a whole file.
+def read_bytes(path: Path, most: int = -1) -> bytes:
+    """Read a file, at most so many bytes of it (all if negative).
 
     Raises
     ------
@@ -22,7 +22,8 @@ def read_bytes(path: Path) -> bytes:
         not been fetched (DataLad, git-annex, Git LFS); ``IO_FAILURE`` if reading fails.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            content = stream.read(most)
     except FileNotFoundError as error:
         raise _absent(path) from error
     except (PermissionError, IsADirectoryError, NotADirectoryError) as error:

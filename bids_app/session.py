@@ -6,28 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bids_app.derivatives import (
-    SessionId,
-    SessionWriter,
-    StackNames,
-    read_marker,
-    session_writer,
-    write_text,
-)
+from bids_app.derivatives import SessionId, StackNames, write_text
 from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.inputs import Unusable, select_inputs, unusable_reason
 from bids_app.labelling import LabelSource
 from bids_app.outcome import Outcome
+from bids_app.own_results import check_unchanged, result_of
 from bids_app.provenance import run_info
 from bids_app.reading import checksum
 from bids_app.resources import ResourceMonitor
+from bids_app.result_writer import SessionWriter, read_marker, session_writer
 from bids_app.scans import Session
-from bids_app.session_diagnosis import model_identity, write_diagnosis
-from bids_app.settings import Settings
+from bids_app.session_diagnosis import model_identity, staged_result, write_diagnosis
+from bids_app.settings import INPUT_NAME, Settings
 from bids_app.stack import StackTask, process_stack
 from bids_app.version import __version__
 
 LOGGER = logging.getLogger("myomids")
+
+# Key of a marker, and what a message calls it.
+_DIAGNOSIS = "Diagnosis"
+_CALLED = {_DIAGNOSIS: "diagnosis model"}
 
 
 @dataclass(frozen=True)
@@ -67,12 +66,17 @@ def process_session(task: SessionTask) -> Outcome:
     try:
         with as_app_errors(), session_writer(output_dir, session) as writer:
             made_from = describe_inputs(task)
-            if not task.settings.overwrite and is_complete(output_dir, session, made_from):
+            marker = None if task.settings.overwrite else read_marker(output_dir, session)
+            if marker is None:
+                _process(task, writer, monitor)
+            elif lacks_diagnosis(session, marker, made_from):
+                LOGGER.info("%s: complete before, only its diagnoses are ranked", session.name)
+                _add_diagnosis(task, marker, writer, monitor)
+            else:
                 LOGGER.info("%s: complete before, skipped", session.name)
                 return Outcome(session, "skipped")
-            _process(task, writer, monitor)
             with monitor.step("put files in place"):
-                writer.commit(made_from)
+                writer.commit(made_from, add=marker is not None)
     except AppError as error:
         return Outcome.failure(session, error, monitor.steps)
     except Exception:
@@ -109,31 +113,37 @@ def describe_inputs(task: SessionTask) -> dict[str, Any]:
         "Version": __version__,
         "Settings": task.settings.scientific(),
         "Labels": task.labels.identity(task.session),
-        "Diagnosis": model_identity(task.settings),
+        _DIAGNOSIS: model_identity(task.settings),
         "Inputs": files,
     }
 
 
-def is_complete(output_dir: Path, session: SessionId, made_from: Mapping[str, Any]) -> bool:
-    """Tell whether a session is complete with exactly these inputs and settings.
+def lacks_diagnosis(
+    session: SessionId, marker: Mapping[str, Any], made_from: Mapping[str, Any]
+) -> bool:
+    """Compare a complete session with what it would now be made from.
+
+    Returns
+    -------
+    bool
+        False if that is the same, True if it only lacks the answers of a diagnosis model.
 
     Raises
     ------
     AppError
-        ``CANNOT_CREATE`` if it is complete but was made from something else.
+        ``CANNOT_CREATE`` if it was made from something else.
     """
-    marker = read_marker(output_dir, session)
-    if marker is None:
-        return False
     changed = [key for key, value in made_from.items() if marker.get(key) != value]
+    if changed == [_DIAGNOSIS] and marker.get(_DIAGNOSIS) is None:
+        return True
     if changed:
+        names = (_CALLED.get(key, key.lower()) for key in changed)
         raise AppError(
-            f"Results of {session.name} exist that were made from other "
-            f"{' and '.join(key.lower() for key in changed)}.",
+            f"Results of {session.name} exist that were made from other {' and '.join(names)}.",
             ExitCode.CANNOT_CREATE,
             "Recompute them with --overwrite, or choose another output folder.",
         )
-    return True
+    return False
 
 
 def _process(task: SessionTask, writer: SessionWriter, monitor: ResourceMonitor) -> None:
@@ -155,18 +165,38 @@ def _process(task: SessionTask, writer: SessionWriter, monitor: ResourceMonitor)
         process_stack(stack_task, task.labels, writer, monitor)
     if task.settings.diagnosis_model is not None:
         with monitor.step("diagnosis"):
-            write_diagnosis(task.settings, session, writer)
+            write_diagnosis(task.settings, staged_result(session, writer), writer)
     with monitor.step("report"):
         _write_report(task, writer.folder, writer.text)
 
 
-def _write_report(task: SessionTask, folder: Path, write: Callable[[Path, str], None]) -> None:
+def _add_diagnosis(
+    task: SessionTask, marker: Mapping[str, Any], writer: SessionWriter, monitor: ResourceMonitor
+) -> None:
+    """Apply the diagnosis model to a session that is complete without one."""
+    output_dir = task.settings.output_dir
+    with monitor.step("diagnosis"):
+        result = result_of(INPUT_NAME, output_dir, task.session.id, marker)
+        check_unchanged(result)
+        write_diagnosis(task.settings, result, writer)
+    with monitor.step("report"):
+        _write_report(task, output_dir, writer.text, writer.folder)
+
+
+def _write_report(
+    task: SessionTask,
+    folder: Path,
+    write: Callable[[Path, str], None],
+    answers_folder: Path | None = None,
+) -> None:
     """Make the pages of a session from its derivative files in a folder."""
     from bids_app.reports.derivative_content import read_session_content
     from bids_app.reports.session import render_session, session_figures, stack_views
 
     session = task.session.id
-    content = read_session_content(folder, session, run_info(task.settings))
+    content = read_session_content(
+        folder, session, run_info(task.settings), answers_folder=answers_folder
+    )
     views = stack_views(content)
     write(session.report, render_session(content, views))
     for name, figure in session_figures(content, views).items():

@@ -5,21 +5,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bids_app.derivatives import (
-    DATATYPE,
-    SessionId,
-    SessionWriter,
-    diagnosis_files,
-    sidecar,
-)
+from bids_app.derivatives import DATATYPE, SessionId, diagnosis_files, sidecar
 from bids_app.errors import as_app_errors
 from bids_app.group_application import answer_tables, open_model
 from bids_app.group_files import describe_columns
 from bids_app.own_results import MUSCLE_TABLE_ENDING, OwnResult, session_rows
 from bids_app.provenance import generated_by
 from bids_app.reading import checksum
+from bids_app.result_writer import SessionWriter
 from bids_app.settings import INPUT_NAME, Settings
 from bids_app.studies import read_people_of
+from pipelines.diagnosis.model_folder import DESCRIPTION
 
 if TYPE_CHECKING:
     from pipelines.diagnosis.model import DiagnosisModel
@@ -44,22 +40,30 @@ def model_identity(settings: Settings) -> dict[str, Any] | None:
     """Return what the answers depend on, for the marker of a session; None without a model."""
     if settings.diagnosis_model is None:
         return None
-    # model.json holds the checksums of all other files of the model.
-    description = settings.diagnosis_model / "model.json"
+    # It holds the checksums of all other files of the model.
+    description = settings.diagnosis_model / DESCRIPTION
     return {"Model": session_model(settings.diagnosis_model).name, "SHA256": checksum(description)}
 
 
-def write_diagnosis(settings: Settings, session: SessionId, writer: SessionWriter) -> None:
+def staged_result(session: SessionId, writer: SessionWriter) -> OwnResult:
+    """Return the per-muscle tables that were just written."""
+    folder = writer.folder / session.folder / DATATYPE
+    found = sorted(folder.glob(f"*{MUSCLE_TABLE_ENDING}"))
+    tables = tuple(path.relative_to(writer.folder) for path in found)
+    return OwnResult(INPUT_NAME, writer.folder, session, tables, {})
+
+
+def write_diagnosis(settings: Settings, result: OwnResult, writer: SessionWriter) -> None:
     """Apply the diagnosis model of the settings, if there is one, to a session.
 
     Parameters
     ----------
     settings : Settings
         Choices of the run.
-    session : SessionId
-        Whose per-muscle tables were just written.
+    result : OwnResult
+        Per-muscle tables of the session.
     writer : SessionWriter
-        Holds these tables and takes the answers.
+        Takes the answers.
 
     Raises
     ------
@@ -68,11 +72,9 @@ def write_diagnosis(settings: Settings, session: SessionId, writer: SessionWrite
     """
     if settings.diagnosis_model is None:
         return
-    folder = writer.folder / session.folder / DATATYPE
-    found = sorted(folder.glob(f"*{MUSCLE_TABLE_ENDING}"))
-    tables = tuple(path.relative_to(writer.folder) for path in found)
+    session = result.session
     with as_app_errors():
-        native = _scores(settings, OwnResult(INPUT_NAME, writer.folder, session, tables, {}))
+        native = _scores(settings, result)
         if native is None:
             LOGGER.warning("%s: no muscle was measured, so no diagnosis is ranked", session.name)
             return

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from bids_app.derivatives import SessionWriter, StackNames, sidecar
+from bids_app.derivatives import StackNames, sidecar
 from bids_app.errors import from_pipeline
 from bids_app.inputs import Inputs
 from bids_app.labelling import LabelSource
 from bids_app.resources import ResourceMonitor
+from bids_app.result_writer import SessionWriter
 from bids_app.scans import Session, Stack
 from bids_app.settings import Settings
 from bids_app.stack_images import read_images
@@ -94,7 +95,11 @@ def process_stack(
             dixon = fat_fraction.dixon
         with monitor.step("muscle labels"):
             labelling = source.label(
-                task.session, task.stack, segmentation_images(dixon), dixon.affine
+                task.session,
+                task.stack,
+                segmentation_images(dixon),
+                dixon.affine,
+                dixon.limbs,
             )
         with monitor.step("measurements"):
             options = QuantificationOptions(erode=task.settings.erode)

@@ -11,7 +11,7 @@ from bids_app.provenance import bids_uri, generated_by, software_versions
 from bids_app.stack_images import StackImages
 from bids_app.stack_maps import FatFraction, QuantitativeMap
 from pipelines.anatomy.vocabulary import label_values
-from pipelines.quantification.columns import Table, column_descriptions
+from pipelines.quantification.columns import Table
 from pipelines.quantification.options import QuantificationOptions
 from pipelines.water_fat.dixon import DixonResult
 
@@ -95,7 +95,7 @@ def table_sidecar(task: "StackTask", results: StackResults, table: Table) -> dic
     """Describe every column of a table and how it was measured."""
     options = results.options
     return {
-        **column_descriptions(table),
+        **table.columns,
         "MeasurementOptions": {
             "Erode": options.erode,
             "MinVoxels": options.min_voxels,

@@ -26,6 +26,7 @@ _OTHER_KINDS = {
     b"\xd0\xcf\x11\xe0": "an old Excel file",
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
+    b"\x1f\x8b": "a gzip file",
 }
 
 
@@ -52,8 +53,15 @@ def read_tsv(path: Path) -> "pd.DataFrame":
     from pipelines.harmonization.text_table import read_text_table
 
     _check_size(path)
+    text = read_text(path)
+    if "\0" in text:
+        raise AppError(
+            f"{path} holds zero bytes: it is UTF-16 text or damaged.",
+            ExitCode.BAD_DATA,
+            "Save it as tab-separated text in UTF-8.",
+        )
     with as_app_errors():
-        return read_text_table(io.StringIO(read_text(path), newline=""), str(path))
+        return read_text_table(io.StringIO(text, newline=""), str(path))
 
 
 def _check_size(path: Path) -> None:
@@ -61,11 +69,13 @@ def _check_size(path: Path) -> None:
     if not path.is_file():
         return
     size = path.stat().st_size
-    rows = 0
     with path.open("rb") as stream:
         start = stream.read(4)
+        feeds, returns = start.count(b"\n"), start.count(b"\r")
         while size <= MOST_BYTES and (block := stream.read(_BLOCK)):
-            rows += block.count(b"\n")
+            feeds += block.count(b"\n")
+            returns += block.count(b"\r")
+    rows = max(feeds, returns)
     for magic, kind in _OTHER_KINDS.items():
         if start.startswith(magic):
             raise AppError(

@@ -12,7 +12,8 @@ from bids_app.logs import start_logging
 from bids_app.settings import Settings
 
 # Folders that libraries write caches to; the defaults lie in the home folder, which may be
-# missing or read-only in a container.
+# missing or read-only in a container. None lies in the output folder, which people pass on: numba's
+# cache is machine code in pickles, and nothing of that kind is loaded from others.
 _CACHE_VARIABLES = {
     "MPLCONFIGDIR": "matplotlib",
     "XDG_CACHE_HOME": "cache",

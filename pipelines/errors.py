@@ -4,6 +4,9 @@ The scientific packages know no exit codes. They say what is wrong (the message)
 person can do about it (the hint), and leave the rest to the caller.
 """
 
+# Characters of a cell or name that a message shows.
+MOST_SHOWN = 60
+
 
 class PipelineError(Exception):
     """Base of every error a pipeline function raises on purpose.
@@ -32,3 +35,14 @@ class ModelError(PipelineError):
 
 class DeviceError(PipelineError):
     """The requested computing device cannot be had."""
+
+
+def shortened(text: object) -> str:
+    """Return what a message shows of somebody's text: of a long one, the beginning."""
+    whole = str(text)
+    return whole if len(whole) <= MOST_SHOWN else f"{whole[: MOST_SHOWN - 1]}…"
+
+
+def quoted(text: object) -> str:
+    """Return somebody's text between quotation marks, as :func:`shortened` shows it."""
+    return repr(shortened(text))

@@ -13,7 +13,6 @@ from bids_app.provenance import generated_by
 from pipelines.segmentation.evaluation.tables import (
     ALL,
     Table,
-    column_descriptions,
     summary_table,
 )
 
@@ -37,7 +36,7 @@ def write_evaluation(output_dir: Path, muscles: pd.DataFrame, origin: Mapping[st
     for table, frame in ((Table.MUSCLES, muscles), (Table.SUMMARY, summary)):
         path = output_dir / f"evaluation_{table.value}.tsv"
         write_text(path, table_text(frame))
-        write_json(path.with_suffix(".json"), {**column_descriptions(table), **origin})
+        write_json(path.with_suffix(".json"), {**table.columns, **origin})
     for quantity in QUANTITIES:
         path = output_dir / f"bland_altman_{quantity.key}.svg"
         figure = bland_altman_svg(muscles, quantity)

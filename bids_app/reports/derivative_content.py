@@ -41,7 +41,11 @@ _COMPUTE_AGAIN = "Compute the session again with --overwrite."
 
 
 def read_session_content(
-    folder: Path, session: SessionId, run: RunInfo, failures: Sequence[Failure] = ()
+    folder: Path,
+    session: SessionId,
+    run: RunInfo,
+    failures: Sequence[Failure] = (),
+    answers_folder: Path | None = None,
 ) -> SessionContent:
     """Read the derivatives of a session.
 
@@ -55,6 +59,8 @@ def read_session_content(
         How the results were made.
     failures : Sequence of Failure
         What could not be done.
+    answers_folder : Path, optional
+        Where the answers of a diagnosis model lie, if not with the rest.
 
     Returns
     -------
@@ -75,12 +81,17 @@ def read_session_content(
             "Process the session first, without --reports-only.",
         )
     stacks = [_read_stack(folder, name) for name in names]
-    answers = {
+    answers = _read_answers(answers_folder or folder, session)
+    return SessionContent(session.participant, session.session, run, stacks, failures, answers)
+
+
+def _read_answers(folder: Path, session: SessionId) -> "dict[str, pd.DataFrame]":
+    """Read the answers of a diagnosis model, if there are any."""
+    return {
         table: content
         for table, path in diagnosis_files(session).items()
         if (folder / path).is_file() and (content := _read_table(folder / path)) is not None
     }
-    return SessionContent(session.participant, session.session, run, stacks, failures, answers)
 
 
 def _stacks(folder: Path, session: SessionId) -> list[str]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from skimage.measure import approximate_polygon, find_contours
+from skimage.measure import find_contours
 
+from bids_app.reports.polygons import simplify
 from pipelines.geometry import Array
 
 # How far a simplified outline may leave the traced one, in voxels: well under what can be seen,
@@ -68,7 +69,7 @@ def _outline(value: int, mask: Array, corner: Array, spacing: tuple[float, float
     row_column_size = np.array([spacing[1], spacing[0]])
     parts = []
     for contour in find_contours(mask.astype(np.uint8), 0.5):
-        polygon = approximate_polygon(contour, _TOLERANCE_VOXELS)
+        polygon = simplify(contour, _TOLERANCE_VOXELS)
         # Pixel centres have whole-number coordinates; the picture's corner is half a pixel before.
         points = (polygon + corner + 0.5) * row_column_size
         parts.append("M" + "L".join(f"{x:.1f} {y:.1f}" for y, x in points[:-1]) + "Z")

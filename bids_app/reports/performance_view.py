@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ALL = "all"
+# Mark of diagnoses that share one calibration; the text of the table explains it.
+_SHARED = " *"
 # Subgroups of a variable that are listed; the others stand in the table beside the page.
 _MOST_LEVELS = 10
 
@@ -227,7 +229,8 @@ def _conformal(table: "pd.DataFrame | None") -> Table | None:
     first = table[table["alpha"] == table["alpha"].iloc[0]]
     rows = [
         Row(
-            "All diagnoses" if row["class"] == _ALL else str(row["class"]),
+            ("All diagnoses" if row["class"] == _ALL else str(row["class"]))
+            + _SHARED * bool(row["pooled"]),
             [
                 f"{100 * row['target']:.0f} %",
                 f"{100 * row['coverage']:.0f} % "

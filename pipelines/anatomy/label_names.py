@@ -6,6 +6,7 @@ to the vocabulary. Spellings that differ by more than case, separators or the si
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from functools import cache
 
@@ -56,11 +57,13 @@ def split_side(name: str) -> tuple[str, LabelSide]:
     Returns
     -------
     spelling : str
-        The rest in lower case with single spaces: ``biceps femoris lh``.
+        The rest in lower case with single spaces: ``biceps femoris lh``. Letters of any script.
     side : {'left', 'right', 'both'}
         ``both`` if the name states none.
     """
-    words = [w for w in re.split(r"[^a-z0-9]+", name.lower()) if w and w not in _FILLERS]
+    # Some systems write an accent as a character of its own, which would split the word.
+    text = unicodedata.normalize("NFKC", name).casefold()
+    words = [w for w in re.split(r"[\W_]+", text) if w and w not in _FILLERS]
     for end in (0, -1):
         if len(words) > 1 and words[end] in _SIDE_WORDS:
             side = _SIDE_WORDS[words.pop(end)]

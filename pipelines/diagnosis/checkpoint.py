@@ -2,16 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pipelines.diagnosis.cohort import Cohort
 from pipelines.diagnosis.protocol import Protocol
+from pipelines.errors import DataError
 from pipelines.harmonization.harmonize import HarmonizationOptions
 
 # Another version of these may search otherwise.
@@ -56,21 +54,30 @@ def search_folder(
     return path
 
 
-def store_arrays(
-    path: Path, arrays: Mapping[str, npt.NDArray[Any]], about: Mapping[str, Any]
-) -> None:
-    """Write arrays and a JSON-able description as one NPZ file, complete or not at all."""
-    content: dict[str, Any] = dict(arrays)
-    content["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as stream:
-        np.savez_compressed(stream, **content)
-    unfinished.replace(path)
+def check_journal(path: Path) -> None:
+    """Refuse a journal of trials that is damaged; one that is not there is fine.
+
+    The last line may be unfinished: it was being written when the run was killed.
+
+    Raises
+    ------
+    DataError
+        Naming the first line that is no record.
+    """
+    if not path.exists():
+        return
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
+        if line.endswith(b"\n") and not _is_record(line):
+            raise DataError(
+                f"{path}, line {number} is no record of a search.",
+                "Remove the file and run the same command again: this fold is searched anew.",
+            )
 
 
-def load_arrays(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
-    """Read what :func:`store_arrays` wrote."""
-    with np.load(path, allow_pickle=False) as content:
-        arrays = dict(content)
-    about: dict[str, Any] = json.loads(arrays.pop("about").tobytes())
-    return arrays, about
+def _is_record(line: bytes) -> bool:
+    """Tell whether a line is what Optuna writes."""
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(content, dict) and "op_code" in content

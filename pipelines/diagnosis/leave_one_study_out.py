@@ -164,11 +164,17 @@ def leave_one_study_out(
 
 
 def predict_study(task: StudyTask) -> StudyResult:
-    """Train without a study and predict its samples."""
+    """Train without a study and its patients, and predict its samples.
+
+    A patient of several studies is tested in the first of them only.
+    """
     cohort = task.cohort
-    own = cohort.native.samples["study"].to_numpy() == task.study
-    shared = np.isin(cohort.y, cohort.y[~own])
-    train, rows = np.flatnonzero(~own), np.flatnonzero(own & shared)
+    studies = cohort.native.samples["study"].to_numpy(dtype=object)
+    own = studies == task.study
+    others = ~own & ~np.isin(cohort.patients, cohort.patients[own])
+    tested_before = np.isin(cohort.patients, cohort.patients[studies < task.study])
+    shared = np.isin(cohort.y, cohort.y[others])
+    train, rows = np.flatnonzero(others), np.flatnonzero(own & shared & ~tested_before)
     nothing = np.empty((0, len(cohort.classes)), np.float32)
     if not rows.size:
         reason = "no other study has its diagnoses"

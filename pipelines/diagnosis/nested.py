@@ -11,8 +11,10 @@ import pandas as pd
 from pipelines.diagnosis.checkpoint import search_folder
 from pipelines.diagnosis.cohort import Cohort, training_cohort
 from pipelines.diagnosis.ensemble import MemberParameters, combined_probabilities
+from pipelines.diagnosis.explanation.out_of_fold import FoldExplanation
+from pipelines.diagnosis.fold_result import FoldResult
 from pipelines.diagnosis.folds import grouped_folds
-from pipelines.diagnosis.outer_fold import FoldResult, FoldTask, run_fold
+from pipelines.diagnosis.outer_fold import FoldTask, run_fold
 from pipelines.diagnosis.protocol import Protocol
 from pipelines.harmonization.harmonize import HarmonizationOptions
 from pipelines.harmonization.native import NativeScores
@@ -60,6 +62,8 @@ class NestedResult:
         Samples left out because they have no diagnosis.
     seconds : float
         CPU time of all folds.
+    explanations : tuple of FoldExplanation
+        SHAP values of every sample by the ensemble that never saw it; empty if not wanted.
     """
 
     classes: tuple[str, ...]
@@ -77,6 +81,7 @@ class NestedResult:
     excluded: dict[str, int]
     undiagnosed: int
     seconds: float
+    explanations: tuple[FoldExplanation, ...] = ()
 
     def best_members(self, count: int) -> list[MemberParameters]:
         """Return the members with the highest inner scores; earlier folds first if equal."""
@@ -89,6 +94,7 @@ def run_nested(
     options: HarmonizationOptions,
     protocol: Protocol,
     *,
+    explain: bool = False,
     checkpoint: Path | None = None,
     map_tasks: MapTasks | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -108,6 +114,8 @@ def run_nested(
         How scores are made comparable; what is fitted, is fitted inside each fold.
     protocol : Protocol
         The protocol.
+    explain : bool
+        Explain every sample by the ensemble of its fold.
     checkpoint : Path, optional
         Folder for the records of searches. A search that was killed goes on from there.
     map_tasks : callable, optional
@@ -120,7 +128,8 @@ def run_nested(
     Raises
     ------
     DataError
-        If the cohort can't be split into these folds or all trials of a fold failed.
+        If the cohort can't be split into these folds, all trials of a fold failed, or what an
+        earlier run left in `checkpoint` is damaged.
     """
     cohort = training_cohort(native, labels, protocol.minimum_samples)
     splits = grouped_folds(
@@ -130,7 +139,7 @@ def run_nested(
     counter = _Counter(len(splits) * protocol.trials, progress)
     per_trial = None if map_tasks else counter.advance
     tasks = (
-        FoldTask(i, cohort, split, options, protocol, folder, per_trial)
+        FoldTask(i, cohort, split, options, protocol, folder, per_trial, explain)
         for i, split in enumerate(splits)
     )
     results = []
@@ -189,4 +198,5 @@ def _pooled(
         excluded=cohort.excluded,
         undiagnosed=cohort.undiagnosed,
         seconds=sum(r.seconds for r in results),
+        explanations=tuple(r.explanation for r in results if r.explanation),
     )

@@ -1,4 +1,4 @@
-"""Train again what the nested search found: the deployed ensemble, and those of the folds."""
+"""Train what the nested search found on all samples: the ensemble to deploy."""
 
 from collections.abc import Callable, Sequence
 
@@ -45,37 +45,6 @@ def refit_ensemble(
         nested.options,
         nested.protocol,
         progress=progress,
-    )
-
-
-def fold_ensemble(
-    native: NativeScores, labels: Sequence[object], nested: NestedResult, fold: int
-) -> Ensemble:
-    """Train the ensemble of one outer fold again, to explain the samples it has not seen.
-
-    Parameters
-    ----------
-    native : NativeScores
-        The samples given to :func:`pipelines.diagnosis.nested.run_nested`.
-    labels : sequence
-        Their diagnoses.
-    nested : NestedResult
-        What the search found.
-    fold : int
-        Outer fold; its test samples are those with ``nested.fold == fold``.
-
-    Raises
-    ------
-    DataError
-        If the samples are not those of the search.
-    """
-    cohort = _same_cohort(native, labels, nested)
-    return train_ensemble(
-        cohort,
-        np.flatnonzero(nested.fold != fold),
-        [m for m in nested.members if m.fold == fold],
-        nested.options,
-        nested.protocol,
     )
 
 

@@ -23,6 +23,13 @@ Order = Literal["scale_first", "sides_first"]
 PATIENT_FEATURES = ("mean_involvement", "asymmetry_mean", "asymmetry_sd", "age", "sex")
 SEX_CODES: Mapping[str, float] = {"M": 0.0, "F": 1.0}
 
+_KINDS = (
+    ("relative", bool, "true or false"),
+    ("coverage", (int, float), "a number"),
+    ("draws", int, "a whole number"),
+    ("seed", int, "a whole number"),
+)
+
 
 @dataclass(frozen=True)
 class HarmonizationOptions:
@@ -60,6 +67,11 @@ class HarmonizationOptions:
     thresholds: Thresholds | None = None
 
     def __post_init__(self) -> None:
+        for name, kind, words in _KINDS:
+            given = getattr(self, name)
+            # True and False are whole numbers to Python.
+            if not isinstance(given, kind) or (isinstance(given, bool) and kind is not bool):
+                raise DataError(f"Harmonization {name} cannot be {given!r}.", f"It is {words}.")
         for name, value, allowed in (
             ("method", self.method, get_args(Method)),
             ("order", self.order, get_args(Order)),

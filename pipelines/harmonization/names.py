@@ -15,7 +15,7 @@ from typing import Literal
 
 from pipelines.anatomy.label_names import match_name, split_side
 from pipelines.anatomy.vocabulary import muscles
-from pipelines.errors import DataError
+from pipelines.errors import DataError, quoted
 from pipelines.harmonization.regrouping import Regrouping, default_regrouping
 
 ScoreSide = Literal["left", "right", "mean"]
@@ -85,27 +85,35 @@ class MuscleNames:
         Raises
         ------
         DataError
-            If a column is missing, a muscle is unknown, or one name gets two meanings.
+            If a column is missing, a name has no letter or digit, a muscle is unknown, or one name
+            gets two meanings.
         """
         added: dict[str, str | None] = {}
-        for line, row in enumerate(rows, start=2):
-            lacking = [name for name in _COLUMNS if not row.get(name)]
+        for line, cells in enumerate(rows, start=2):
+            row = {name: cells.get(name, "").strip() for name in _COLUMNS}
+            lacking = [name for name in _COLUMNS if not row[name]]
             if lacking:
                 raise DataError(
                     f"{source}, row {line}: no {' and no '.join(lacking)}.",
                     f"A muscle map has the columns {' and '.join(_COLUMNS)}, separated by tabs.",
                 )
             spelling = split_side(row["source_name"])[0]
+            if not spelling:
+                raise DataError(
+                    f"{source}, row {line}, column 'source_name': "
+                    f"{quoted(row['source_name'])} holds no letter or digit.",
+                    "Only these tell names apart.",
+                )
             muscle = None if row["muscle"] == _IGNORED else row["muscle"]
             if muscle is not None and not self._is_known(muscle):
                 raise DataError(
-                    f"{source}, row {line}, column 'muscle': unknown muscle {muscle!r}"
+                    f"{source}, row {line}, column 'muscle': unknown muscle {quoted(muscle)}"
                     f"{self._did_you_mean(muscle)}.",
                     "Muscle names: run.py --list muscles; names of groups: regrouping.tsv.",
                 )
             if added.get(spelling, muscle) != muscle:
                 raise DataError(
-                    f"{source}, row {line}: {row['source_name']!r} already means "
+                    f"{source}, row {line}: {quoted(row['source_name'])} already means "
                     f"{added[spelling] or _IGNORED}.",
                     "Keep one row per name; sides are taken off the name.",
                 )
@@ -114,7 +122,7 @@ class MuscleNames:
 
     def unknown_text(self, column: str) -> str:
         """Quote an unknown name, with what may have been meant."""
-        return f"{column!r}{self._did_you_mean(column)}"
+        return f"{quoted(column)}{self._did_you_mean(column)}"
 
     def _is_known(self, muscle: str) -> bool:
         return muscle in muscles() or muscle in self.regrouping.targets

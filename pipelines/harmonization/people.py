@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.errors import DataError
-from pipelines.harmonization.score_cells import MISSING
+from pipelines.errors import DataError, quoted, shortened
+from pipelines.harmonization.score_cells import MISSING, MISSING_ELSEWHERE
 from pipelines.harmonization.text_table import LINE
 
 SEX_WORDS: Mapping[str, str | None] = {
@@ -33,6 +33,11 @@ def column_roles() -> Mapping[str, str]:
     """Return what columns other than muscles mean, by lower-case name (``column_roles.tsv``)."""
     text = (files("pipelines.harmonization") / "column_roles.tsv").read_text(encoding="utf-8")
     return {row["column"]: row["role"] for row in csv.DictReader(text.splitlines(), delimiter="\t")}
+
+
+def column_role(column: str) -> str | None:
+    """Return what a column other than a muscle means; None for a name that is not listed."""
+    return column_roles().get(re.sub(r"\W+", "_", column.strip().lower()))
 
 
 def columns_by_role(table: pd.DataFrame, source: str) -> dict[str, str]:
@@ -57,12 +62,13 @@ def columns_by_role(table: pd.DataFrame, source: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for column in map(str, table.columns):
-        role = column_roles().get(re.sub(r"\W+", "_", column.strip().lower()), "ignore")
-        if role == "ignore":
+        role = column_role(column)
+        if role is None or role == "ignore":
             continue
         if role in found:
             raise DataError(
-                f"{source}: columns {found[role]!r} and {column!r} both give the {role}.",
+                f"{source}: columns {quoted(found[role])} and {quoted(column)} both give the "
+                f"{role}.",
                 "Keep one of them.",
             )
         found[role] = column
@@ -87,14 +93,15 @@ def read_people(table: pd.DataFrame, source: str) -> pd.DataFrame:
     -------
     DataFrame
         Columns ``participant`` (without ``sub-``), ``session`` (without ``ses-``, empty for none),
-        ``study`` (empty if not given), ``sex`` (``M``, ``F``, NaN), ``age`` (years), ``diagnosis``
-        and ``site``.
+        ``study`` (empty if not given), ``patient`` (empty if not given; the same for one person in
+        several studies), ``sex`` (``M``, ``F``, NaN), ``age`` (years), ``diagnosis`` and ``site``.
 
     Raises
     ------
     DataError
-        If there is no participant column, a label is missing, somebody is described twice, an age
-        is no number from 0 to 120, or a sex is none of the words of BIDS.
+        If there is no participant column, a label is missing or cannot be printed, somebody is
+        described twice, an age is no number from 0 to 120, a sex is none of the words of BIDS, or
+        a diagnosis or site is a word such as ``NaN`` that other programs write for n/a.
     """
     roles = columns_by_role(table, source)
     lines = line_numbers(table)
@@ -103,10 +110,11 @@ def read_people(table: pd.DataFrame, source: str) -> pd.DataFrame:
             "participant": read_labels(table, roles["participant"], "sub-", source),
             "session": read_labels(table, roles.get("session"), "ses-", source),
             "study": read_labels(table, roles.get("study"), "", source),
+            "patient": read_labels(table, roles.get("patient"), "", source),
             "sex": _sexes(table, roles.get("sex"), source, lines),
             "age": _ages(table, roles.get("age"), source, lines),
-            "diagnosis": _texts(table, roles.get("diagnosis")),
-            "site": _texts(table, roles.get("site")),
+            "diagnosis": _texts(table, roles.get("diagnosis"), source, lines),
+            "site": _texts(table, roles.get("site"), source, lines),
         }
     )
     _check_twice(people, source, lines)
@@ -120,7 +128,8 @@ def _check_twice(people: pd.DataFrame, source: str, lines: npt.NDArray[np.int64]
         row = int(np.argmax(twice))
         first = int(np.argmax((people[keys] == people[keys].iloc[row]).all(axis=1)))
         raise DataError(
-            f"{source}, row {lines[row]}: participant {people['participant'].iloc[row]} is already "
+            f"{source}, row {lines[row]}: participant "
+            f"{shortened(people['participant'].iloc[row])} is already "
             f"described in row {lines[first]}.",
             "Keep one row per participant (and session).",
         )
@@ -141,25 +150,43 @@ def read_labels(
     Raises
     ------
     DataError
-        If the label of a participant is missing.
+        If the label of a participant is missing, or a label holds what cannot be printed, such as
+        the end of a line.
     """
     if column is None:
         return np.full(len(table), "", dtype=object)
     labels = table[column].astype(object).map(lambda text: str(text).strip().removeprefix(prefix))
     labels = labels.where(labels != MISSING, "")
+    odd = (~labels.map(str.isprintable)).to_numpy(dtype=bool)
+    if odd.any():
+        raise DataError(
+            f"{source}, row {line_numbers(table)[odd][0]}, column {quoted(column)}: "
+            f"{quoted(labels[odd].iloc[0])} cannot be a label.",
+            "Use letters and digits.",
+        )
     empty = (labels == "").to_numpy(dtype=bool)
     if prefix == "sub-" and empty.any():
         raise DataError(
-            f"{source}, row {line_numbers(table)[empty][0]}, column {column!r}: no participant.",
+            f"{source}, row {line_numbers(table)[empty][0]}, column {quoted(column)}: "
+            "no participant.",
             "Give every row the label of its participant.",
         )
     return labels.to_numpy(dtype=object)
 
 
-def _texts(table: pd.DataFrame, column: str | None) -> npt.NDArray[np.object_]:
+def _texts(
+    table: pd.DataFrame, column: str | None, source: str, lines: npt.NDArray[np.int64]
+) -> npt.NDArray[np.object_]:
     if column is None:
         return np.full(len(table), np.nan, dtype=object)
     texts = table[column].astype(object).map(lambda text: str(text).strip())
+    wrong = ((texts != "") & texts.str.lower().isin(MISSING_ELSEWHERE)).to_numpy(dtype=bool)
+    if wrong.any():
+        raise DataError(
+            f"{source}, row {lines[wrong][0]}, column {quoted(column)}: "
+            f"{quoted(texts[wrong].iloc[0])} is no {column_role(column)}.",
+            f"Write {MISSING} where it is not known.",
+        )
     return texts.where(~texts.isin([MISSING, ""]), np.nan).to_numpy(dtype=object)
 
 
@@ -172,8 +199,8 @@ def _sexes(
     unknown = ~words.isin(list(SEX_WORDS)).to_numpy(dtype=bool)
     if unknown.any():
         raise DataError(
-            f"{source}, row {lines[unknown][0]}, column {column!r}: "
-            f"{str(table[column].iloc[int(np.argmax(unknown))])!r} is no sex.",
+            f"{source}, row {lines[unknown][0]}, column {quoted(column)}: "
+            f"{quoted(table[column].iloc[int(np.argmax(unknown))])} is no sex.",
             f"Write M, F, O (other) or {MISSING}.",
         )
     found = words.map(SEX_WORDS)
@@ -192,8 +219,8 @@ def _ages(
     wrong = ~missing & ~((ages >= 0) & (ages <= OLDEST))
     if wrong.any():
         raise DataError(
-            f"{source}, row {lines[wrong][0]}, column {column!r}: "
-            f"{str(table[column].iloc[int(np.argmax(wrong))])!r} is no age in years "
+            f"{source}, row {lines[wrong][0]}, column {quoted(column)}: "
+            f"{quoted(table[column].iloc[int(np.argmax(wrong))])} is no age in years "
             f"(0 to {OLDEST:g}).",
             f"Write years with a decimal point, or {MISSING}.",
         )

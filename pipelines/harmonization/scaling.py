@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.errors import DataError
+from pipelines.errors import DataError, quoted
 from pipelines.harmonization.scales import Scale, scales
 
 FloatArray = npt.NDArray[np.float64]
@@ -25,7 +25,8 @@ def known_scale(name: str) -> Scale:
     found = scales().get(name)
     if found is None:
         raise DataError(
-            f"Unknown scale {name!r}.", f"Known scales: {', '.join(scales())} (see scales.tsv)."
+            f"Unknown scale {quoted(name)}.",
+            f"Known scales: {', '.join(scales())} (see scales.tsv).",
         )
     return found
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.errors import DataError
+from pipelines.errors import DataError, quoted, shortened
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -17,6 +17,9 @@ LETTER_GRADES: Mapping[str, float] = {"0": 0.0, "1": 1.0, "2a": 2.0, "2b": 3.0, 
 """How the written grades of scale 2a2b are coded. The paper names the scale and gives no coding;
 this one keeps the grades in order with equal steps."""
 
+# Grade 3 as it is written, and the code of grade 2b.
+_WRITTEN_OR_CODED = 3.0
+
 _MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _DATE = re.compile(
     rf"\d{{4}}-\d{{1,2}}-\d{{1,2}}.*|\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}"
@@ -24,7 +27,10 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _COMMA = re.compile(r"[+-]?\d+,\d+")
-_NO_NUMBER = {"", "na", "nan", "n.a.", "none", "null", "-", ".", "missing", "#n/a", "?"}
+MISSING_ELSEWHERE = frozenset(
+    ("", "na", "nan", "n.a.", "none", "null", "-", ".", "missing", "#n/a", "?")
+)
+"""What other programs and people write for a missing value, in lower case."""
 
 
 def parse_scores(
@@ -51,7 +57,7 @@ def parse_scores(
     Raises
     ------
     DataError
-        If a cell is neither a number nor ``n/a``; names the first one.
+        If a cell is neither a number nor ``n/a``, or may mean two grades; names the first one.
     """
     codes, texts = pd.factorize(cells.to_numpy(dtype=object).ravel())
     codes = codes.reshape(cells.shape)
@@ -71,16 +77,37 @@ def parse_scores(
         text = str(texts[codes[rows[0], columns[0]]])
         others = len(rows) - 1
         raise DataError(
-            f"{source}, row {lines[rows[0]]}, column {str(cells.columns[columns[0]])!r}: "
-            f"{text!r} {_problem(text.strip(), bool(letters[rows[0]]))}"
+            f"{source}, row {lines[rows[0]]}, column {quoted(cells.columns[columns[0]])}: "
+            f"{quoted(text)} {_problem(text.strip(), bool(letters[rows[0]]))}"
             f"{f' (and {others} more such cells)' if others > 0 else ''}.",
             _remedy(text.strip(), bool(letters[rows[0]])),
         )
+    if letters.any() and not written[codes[letters]].any():
+        _check_codes(values, letters, cells, source, lines)
     return values
 
 
+def _check_codes(
+    values: FloatArray,
+    letters: npt.NDArray[np.bool_],
+    cells: pd.DataFrame,
+    source: str,
+    lines: npt.NDArray[np.int64],
+) -> None:
+    """Refuse a table on scale 2a2b whose 3 may be written or coded: 2 and 4 are codes only."""
+    given = np.where(letters[:, None], values, np.nan)
+    three = given == _WRITTEN_OR_CODED
+    if three.any() and np.isin(given[~np.isnan(given)], [0.0, 1.0, _WRITTEN_OR_CODED]).all():
+        row, column = np.argwhere(three)[0]
+        raise DataError(
+            f"{source}, row {lines[row]}, column {quoted(cells.columns[column])}: 3 may be grade 3 "
+            f"or the code of grade 2b; no cell of scale {LETTER_SCALE} tells.",
+            "Write 2b in letters if it is that; code it as 4 if it is grade 3.",
+        )
+
+
 def _problem(text: str, letters: bool) -> str:
-    if text.lower() in _NO_NUMBER:
+    if text.lower() in MISSING_ELSEWHERE:
         return "is no score" if text else "is an empty cell"
     if _DATE.fullmatch(text):
         return "is a date, into which spreadsheet programs turn some scores"
@@ -92,12 +119,12 @@ def _problem(text: str, letters: bool) -> str:
 
 
 def _remedy(text: str, letters: bool) -> str:
-    if text.lower() in _NO_NUMBER:
+    if text.lower() in MISSING_ELSEWHERE:
         return f"Write {MISSING} where a score is missing."
     if _DATE.fullmatch(text):
         return "Format the column as text before typing scores, and restore the original value."
     if _COMMA.fullmatch(text):
-        return "Write a decimal point: " + text.replace(",", ".") + "."
+        return f"Write a decimal point: {shortened(text.replace(',', '.'))}."
     if letters:
         return "Write 0, 1, 2a, 2b or 3 in every row, or code the whole table 0 to 4 in that order."
     return f"Write a number, or {MISSING} if the score is missing."

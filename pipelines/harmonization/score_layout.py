@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipelines.errors import DataError
+from pipelines.errors import DataError, quoted
 from pipelines.harmonization.names import MuscleNames, ScoreSide
-from pipelines.harmonization.people import column_roles, columns_by_role
+from pipelines.harmonization.people import column_role, columns_by_role
+
+# Columns that one message names.
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -52,22 +55,22 @@ def read_layout(table: pd.DataFrame, names: MuscleNames, source: str) -> Layout:
     twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
     if twice:
         raise DataError(
-            f"{source} has more than one column {', '.join(map(repr, twice))}.",
+            f"{source} has more than one column {', '.join(map(quoted, twice))}.",
             "Delete or rename one of them.",
         )
     if len(columns) == 1:
         raise DataError(
-            f"{source} has only one column, {columns[0][:60]!r}.", "Separate the columns by tabs."
+            f"{source} has only one column, {quoted(columns[0])}.", "Separate the columns by tabs."
         )
     roles = columns_by_role(table, source)
     muscles: dict[str, tuple[str, ScoreSide]] = {}
     unknown: list[str] = []
     for column in columns:
-        if column in roles.values() or column.strip().lower() in column_roles():
+        if column_role(column) is not None:
             continue
         match = names.match(column)
         if match is None:
-            unknown.append(names.unknown_text(column))
+            unknown.append(column)
             continue
         muscle, side = match
         if muscle is None:
@@ -75,13 +78,17 @@ def read_layout(table: pd.DataFrame, names: MuscleNames, source: str) -> Layout:
         same = [name for name, meaning in muscles.items() if meaning == (muscle, side)]
         if same:
             raise DataError(
-                f"{source}: columns {same[0]!r} and {column!r} both mean {muscle} ({side}).",
+                f"{source}: columns {quoted(same[0])} and {quoted(column)} both mean {muscle} "
+                f"({side}).",
                 "Keep one, or map the other to n/a in a muscle map (--muscle-map).",
             )
         muscles[column] = (muscle, side)
     if unknown:
+        named = ", ".join(names.unknown_text(column) for column in unknown[:_MOST_NAMED])
+        more = len(unknown) - _MOST_NAMED
         raise DataError(
-            f"{source}, row 1: no muscle is known by the name {', '.join(unknown)}.",
+            f"{source}, row 1: no muscle is known by the name {named}"
+            f"{f' (and {more} more columns)' if more > 0 else ''}.",
             "Give a muscle map (--muscle-map): a TSV file with the columns source_name and muscle; "
             "n/a leaves a column out.",
         )

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.errors import DataError
+from pipelines.errors import DataError, quoted, shortened
 from pipelines.harmonization.names import MuscleNames, default_names
 from pipelines.harmonization.people import line_numbers, read_labels, read_people
 from pipelines.harmonization.scales import MEASURED, scales
@@ -106,20 +106,21 @@ def _read_scales(
                 f"Name it in the JSON file beside it, or in a column scale. {known}",
             )
         if scale not in scales():
-            raise DataError(f"{source}: unknown scale {scale!r}.", known)
+            raise DataError(f"{source}: unknown scale {quoted(scale)}.", known)
         return np.full(len(table), scale, dtype=object)
     given = table[column].astype(object).map(lambda text: str(text).strip()).to_numpy(dtype=object)
     wrong = ~np.isin(given.astype(str), list(scales()))
     if wrong.any():
         raise DataError(
-            f"{source}, row {lines[wrong][0]}, column {column!r}: unknown scale "
-            f"{given[wrong][0]!r}.",
+            f"{source}, row {lines[wrong][0]}, column {quoted(column)}: unknown "
+            f"scale {quoted(given[wrong][0])}.",
             known,
         )
     other = given != scale
     if scale is not None and other.any():
         raise DataError(
-            f"{source}, row {lines[other][0]}, column {column!r}: scale {given[other][0]!r}, but "
+            f"{source}, row {lines[other][0]}, column {quoted(column)}: scale "
+            f"{quoted(given[other][0])}, but "
             f"the file is declared to be on {scale!r}.",
             "Remove one of the two.",
         )
@@ -135,7 +136,9 @@ def _to_percent(
 ) -> FloatArray:
     """Bring fat fractions to percent, and refuse what looks like undeclared fractions."""
     if units is not None and units not in UNITS:
-        raise DataError(f"{source}: unknown unit {units!r}.", f"Known units: {', '.join(UNITS)}.")
+        raise DataError(
+            f"{source}: unknown unit {quoted(units)}.", f"Known units: {', '.join(UNITS)}."
+        )
     rows = scale_names == MEASURED
     if units is not None:
         return np.where(rows[:, None], values * UNITS[units], values)
@@ -168,8 +171,8 @@ def _check_ranges(
         scale = present[scale_names[rows[0]]]
         others = len(rows) - 1
         raise DataError(
-            f"{source}, row {lines[rows[0]]}, column {str(cells.columns[columns[0]])!r}: "
-            f"{cells.iat[rows[0], columns[0]]!s} lies outside scale {scale.name} "
+            f"{source}, row {lines[rows[0]]}, column {quoted(cells.columns[columns[0]])}: "
+            f"{shortened(cells.iat[rows[0], columns[0]])} lies outside scale {scale.name} "
             f"({scale.lowest:g} to {scale.highest:g})"
             f"{f'; so do {others} more cells' if others else ''}.",
             "Correct the score or the scale. One row has one scale: give scores on another scale "
@@ -183,10 +186,10 @@ def _check_rows(keys: pd.DataFrame, source: str) -> None:
         row = keys[twice].iloc[0]
         columns = ["study", "participant", "session"]
         first = keys[(keys[columns] == row[columns]).all(axis=1)].iloc[0]
-        session = f", session {row['session']}" if row["session"] else ""
+        session = f", session {shortened(row['session'])}" if row["session"] else ""
         raise DataError(
-            f"{source}, row {row['row']}: participant {row['participant']}{session} of study "
-            f"{row['study']} already stands in row {first['row']}.",
+            f"{source}, row {row['row']}: participant {shortened(row['participant'])}{session} of "
+            f"study {shortened(row['study'])} already stands in row {first['row']}.",
             "Keep one row per participant and session; visits need a column session_id.",
         )
 

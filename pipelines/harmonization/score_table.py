@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.errors import DataError
+from pipelines.errors import DataError, quoted, shortened
 
 LONG_COLUMNS = (
     "study",
@@ -41,7 +41,8 @@ class ScoreTable:
         ``source`` (the header is line 1) and ``column`` the header there.
     samples : DataFrame
         One row per participant and session, index ``sample``, columns ``SAMPLE_COLUMNS``.
-        ``patient`` groups the sessions of a person; ``sides`` is ``bilateral``, ``average`` or
+        ``patient`` groups the samples of a person, over studies too if the studies name it
+        (otherwise it is study and participant); ``sides`` is ``bilateral``, ``average`` or
         ``unilateral``; ``sex`` is ``M``, ``F`` or missing; ``age`` is in years.
     """
 
@@ -105,9 +106,10 @@ class ScoreTable:
         if len(twice):
             places = [_place(t.scores, twice[0]) for t in tables if twice[0] in t.samples.index]
             raise DataError(
-                f"{twice[0]} has scores in more than one table: {'; '.join(places)}"
+                f"{shortened(twice[0])} has scores in more than one table: {'; '.join(places)}"
                 f"{_more(len(twice) - 1, 'sample')}.",
-                "Keep one of them, or give the tables different study names or session labels.",
+                "Keep one of them, or join them into one table. Different visits need session "
+                "labels, different people with the same label a study name each (column study).",
             )
         return cls(_concat_long([t.scores for t in tables]), samples)
 
@@ -117,7 +119,7 @@ class ScoreTable:
         Parameters
         ----------
         people : DataFrame
-            Columns ``participant`` and, where known, ``study``, ``session`` and any of
+            Columns ``participant`` and, where known, ``study``, ``session``, ``patient`` and any of
             ``PEOPLE_COLUMNS``, as :func:`pipelines.harmonization.people.read_people` returns it. A
             row without session holds for all sessions of the participant, one without study for
             all studies.
@@ -166,6 +168,15 @@ def _fill(samples: pd.DataFrame, people: pd.DataFrame, keys: list[str]) -> None:
         if column in found:
             values = pd.Series(found[column].to_numpy(), index=samples.index)
             samples[column] = samples[column].where(samples[column].notna(), values)
+    if "patient" in found:
+        named = pd.Series(found["patient"].to_numpy(), index=samples.index).fillna("")
+        takes = (samples["patient"] == _own_patients(samples)) & (named != "")
+        samples["patient"] = samples["patient"].where(~takes, named)
+
+
+def _own_patients(samples: pd.DataFrame) -> "pd.Series[str]":
+    """Return the patient of each sample where nothing says who takes part in several studies."""
+    return samples["study"] + "/" + samples["participant"]
 
 
 def _sample_names(long: pd.DataFrame) -> pd.Categorical:
@@ -185,7 +196,8 @@ def _check_scales(long: pd.DataFrame) -> None:
         sample = per_sample.index[per_sample > 1][0]
         names = sorted(long.loc[long["sample"] == sample, "scale"].astype(str).unique())
         raise DataError(
-            f"{_place(long, sample)}: {sample} has scores on several scales: {', '.join(names)}.",
+            f"{_place(long, sample)}: {shortened(sample)} has scores on several scales: "
+            f"{', '.join(names)}.",
             "Give each scale its own table and study or session; one sample has one scale.",
         )
 
@@ -201,9 +213,10 @@ def _check_twice(long: pd.DataFrame) -> None:
         )
         first = long[same].iloc[0]
         raise DataError(
-            f"{row['source']}, row {row['row']}, column {row['column']!r}: {row['muscle']} "
-            f"({row['side']}) of {row['sample']} already has a score from row {first['row']}, "
-            f"column {first['column']!r}{_more(int(twice.sum()) - 1, 'score')}.",
+            f"{row['source']}, row {row['row']}, column {quoted(row['column'])}: {row['muscle']} "
+            f"({row['side']}) of {shortened(row['sample'])} already has a score from row "
+            f"{first['row']}, column {quoted(first['column'])}"
+            f"{_more(int(twice.sum()) - 1, 'score')}.",
             "Keep one row per participant and session, and one column per muscle and side.",
         )
 
@@ -212,7 +225,7 @@ def _samples(long: pd.DataFrame) -> pd.DataFrame:
     first = long.drop_duplicates("sample")
     samples = first[["study", "participant", "session", "scale"]].astype(str).astype(object)
     samples.index = pd.Index(first["sample"].astype(str).astype(object), name="sample")
-    samples["patient"] = samples["study"] + "/" + samples["participant"]
+    samples["patient"] = _own_patients(samples)
     samples["sides"] = _sides(long)
     for column, missing in (("sex", None), ("age", np.nan), ("diagnosis", None), ("site", None)):
         samples[column] = pd.Series(

@@ -1,12 +1,13 @@
 """Read a table of text as it stands: every cell a string, every row with its line number."""
 
-import re
+import csv
 from collections.abc import Iterator
+from itertools import islice
 from typing import TextIO
 
 import pandas as pd
 
-from pipelines.errors import DataError
+from pipelines.errors import DataError, quoted
 
 LINE = "line"
 """Name of the index: line in the file; the header is line 1."""
@@ -45,7 +46,8 @@ def iterate_text_table(
     ------
     DataError
         If the file is empty or no UTF-8 text, has another separator, a column twice or without
-        name, or rows of other lengths than the header.
+        name, a cell of more than 131,072 characters in quotes, a quotation mark that nothing
+        closes, or rows of other lengths than the header.
     """
     try:
         columns = _columns(stream.readline(), source, separator)
@@ -55,20 +57,26 @@ def iterate_text_table(
             f"{source} is no text in UTF-8 ({error.reason}).",
             "Save it as text (tab-separated, UTF-8); the workbook of a spreadsheet program is not.",
         ) from error
+    except csv.Error as error:
+        raise DataError(f"{source} cannot be read as a table: {error}.", "Check it.") from error
 
 
 def _columns(header: str, source: str, separator: str) -> list[str]:
     """Read the header line and check it."""
-    columns = [
-        c.strip().strip('"') for c in header.lstrip("\ufeff").rstrip("\r\n").split(separator)
-    ]
+    cells, is_open = _cells(header.lstrip("\ufeff"), separator)
+    columns = [name.strip() for name in cells]
+    if is_open:
+        raise _never_closed(f"{source}, row 1", columns[-1])
     if columns == [""]:
-        raise DataError(f"{source} is empty.", "It needs a header line and one row per session.")
-    if len(columns) == 1:
-        others = [text for sign, text in _SEPARATORS.items() if sign in columns[0]]
-        found = f"; the header seems to be separated by {others[0]}" if others else ""
         raise DataError(
-            f"{source} has only one column, {columns[0][:60]!r}{found}.",
+            f"{source} is empty, or its first line is.",
+            "It needs a header line and one row per session.",
+        )
+    others = [text for sign, text in _SEPARATORS.items() if sign in columns[0]]
+    if len(columns) == 1 and others:
+        raise DataError(
+            f"{source} has only one column, {quoted(columns[0])}; the header seems to be separated "
+            f"by {others[0]}.",
             f"Separate the columns by {_SEPARATORS.get(separator, repr(separator))}.",
         )
     if "" in columns:
@@ -78,7 +86,7 @@ def _columns(header: str, source: str, separator: str) -> list[str]:
     twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
     if twice:
         raise DataError(
-            f"{source} has more than one column {', '.join(map(repr, twice))}.",
+            f"{source} has more than one column {', '.join(map(quoted, twice))}.",
             "Delete or rename one of them.",
         )
     return columns
@@ -87,33 +95,57 @@ def _columns(header: str, source: str, separator: str) -> list[str]:
 def _parts(
     stream: TextIO, columns: list[str], source: str, separator: str, rows: int
 ) -> Iterator[pd.DataFrame]:
-    try:
-        reader = pd.read_csv(
-            stream,
-            sep=separator,
-            header=None,
-            dtype=str,
-            na_filter=False,
-            skip_blank_lines=False,
-            chunksize=rows,
-        )
-        for part in reader:
-            if part.shape[1] != len(columns):
-                raise _ragged(source, 2, part.shape[1], len(columns))
-            part.columns = pd.Index(columns)
-            part.index = pd.RangeIndex(part.index[0] + 2, part.index[-1] + 3, name=LINE)
-            yield part[(part != "").any(axis=1)]
-    except pd.errors.EmptyDataError:
-        yield pd.DataFrame({name: pd.Series(dtype=str) for name in columns})
-    except pd.errors.ParserError as error:
-        place = re.search(r"line (\d+), saw (\d+)", str(error))
-        if place is None:
-            raise DataError(f"{source} cannot be read as a table: {error}.", "Check it.") from error
-        raise _ragged(source, int(place[1]) + 1, int(place[2]), len(columns)) from error
+    lines = enumerate(stream, start=2)
+    yield _part(list(islice(lines, rows)), columns, source, separator)
+    while batch := list(islice(lines, rows)):
+        yield _part(batch, columns, source, separator)
+
+
+def _part(
+    lines: list[tuple[int, str]], columns: list[str], source: str, separator: str
+) -> pd.DataFrame:
+    """Make a table of some lines; blank ones are left out."""
+    filled = [(number, line) for number, line in lines if line.strip()]
+    cells = []
+    for number, line in filled:
+        row, is_open = _cells(line, separator)
+        if is_open and len(row) <= len(columns):
+            column = quoted(columns[len(row) - 1])
+            raise _never_closed(f"{source}, row {number}, column {column}", row[-1])
+        if len(row) != len(columns):
+            raise _ragged(source, number, len(row), len(columns))
+        cells.append(row)
+    index = pd.Index([number for number, _ in filled], dtype="int64", name=LINE)
+    return pd.DataFrame(cells, columns=columns, index=index, dtype=str)
+
+
+def _cells(line: str, separator: str) -> tuple[list[str], bool]:
+    """Split a line; quotes around a cell keep separators in it together.
+
+    Returns
+    -------
+    list of str
+        The cells.
+    bool
+        Whether nothing closes the quotes of the last one.
+    """
+    text = line.rstrip("\r\n")
+    if '"' not in text:
+        return text.split(separator), False
+    # A cell that is still open at the end of the line would take in the next one.
+    reader = csv.reader([text, ""], delimiter=separator)
+    return next(reader), reader.line_num > 1
+
+
+def _never_closed(place: str, rest: str) -> DataError:
+    return DataError(
+        f"{place}: nothing closes the quotation mark before {quoted(rest.rstrip())}.",
+        "Delete it, or write one at the end of the cell too.",
+    )
 
 
 def _ragged(source: str, line: int, cells: int, columns: int) -> DataError:
     return DataError(
-        f"{source}, row {line} has {cells} cells, but the header has {columns}.",
+        f"{source}, row {line} has {cells} cell{'s' * (cells != 1)}, but the header has {columns}.",
         "Give every row one cell per column; write n/a where a value is missing.",
     )

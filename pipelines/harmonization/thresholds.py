@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.errors import DataError
+from pipelines.harmonization.scales import Scale
 from pipelines.harmonization.scaling import known_scale
 
 Thresholds = Mapping[str, tuple[float, ...]]
@@ -48,7 +49,7 @@ def read_thresholds(table: pd.DataFrame, source: str) -> Thresholds:
         )
     found: dict[str, tuple[float, ...]] = {}
     for name, rows in table.groupby("scale", sort=False):
-        scale = known_scale(str(name))
+        scale = _scale_of(str(name), source)
         numbers = rows[list(COLUMNS[1:])].apply(pd.to_numeric, errors="coerce")
         if numbers.isna().any(axis=None):
             line = int(np.flatnonzero(table.index == rows.index[numbers.isna().any(axis=1)][0])[0])
@@ -71,6 +72,14 @@ def read_thresholds(table: pd.DataFrame, source: str) -> Thresholds:
         found[str(name)] = (float(numbers["lower"].iloc[0]), *numbers["upper"].astype(float))
     try:
         return check_thresholds(found)
+    except DataError as error:
+        raise DataError(f"{source}: {error.message}", error.hint) from error
+
+
+def _scale_of(name: str, source: str) -> Scale:
+    """Return a scale that a file names."""
+    try:
+        return known_scale(name)
     except DataError as error:
         raise DataError(f"{source}: {error.message}", error.hint) from error
 

@@ -1,20 +1,13 @@
-"""The columns of our tables: order, type, unit and meaning, read from ``columns.json``.
+"""The tables of muscles and slices, with the columns, order and types of ``columns.json``."""
 
-The JSON file is the one place that defines them. Its entries are also what a BIDS sidecar of the
-table has to say (``Description``, ``Units``, ``Levels``, ``Format``).
-"""
-
-import json
 from collections.abc import Mapping
-from enum import StrEnum
-from functools import cache
-from importlib.resources import files
-from typing import Any
 
 import pandas as pd
 
+from pipelines.columns import DescribedTable
 
-class Table(StrEnum):
+
+class Table(DescribedTable):
     """The tables that ``columns.json`` describes."""
 
     MUSCLES = "muscles"
@@ -28,25 +21,6 @@ _DTYPES: Mapping[str, str] = {
     "number": "float64",
     "bool": "boolean",
 }
-
-
-@cache
-def column_descriptions(table: Table) -> Mapping[str, Mapping[str, Any]]:
-    """Return what each column of a table means, in column order.
-
-    Parameters
-    ----------
-    table : Table
-        Which table.
-
-    Returns
-    -------
-    Mapping
-        Column name to its BIDS sidecar entry.
-    """
-    text = (files("pipelines.quantification") / "columns.json").read_text(encoding="utf-8")
-    descriptions: dict[str, dict[str, Any]] = json.loads(text)[table.value]
-    return descriptions
 
 
 def build_table(table: Table, data: pd.DataFrame) -> pd.DataFrame:
@@ -69,9 +43,8 @@ def build_table(table: Table, data: pd.DataFrame) -> pd.DataFrame:
     KeyError
         If the frame has a column that the table does not know.
     """
-    descriptions = column_descriptions(table)
-    unknown = {str(name) for name in data} - set(descriptions)
+    unknown = {str(name) for name in data} - set(table.columns)
     if unknown:
         raise KeyError(f"columns.json does not describe {', '.join(sorted(unknown))}")
-    dtypes = {name: _DTYPES[entry["Format"]] for name, entry in descriptions.items()}
+    dtypes = {name: _DTYPES[entry["Format"]] for name, entry in table.columns.items()}
     return data.reindex(columns=list(dtypes)).astype(dtypes).reset_index(drop=True)

@@ -61,3 +61,19 @@ def read_only_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     with _mounted(folder, "size=1m,ro"):
         yield folder
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of simulated studies; see small_training."""
+    from tests.bids_app.small_training import write_cohort
+
+    return write_cohort(tmp_path_factory.mktemp("cohort"))
+
+
+@pytest.fixture(scope="session")
+def trained(cohort: Path, repository: Path) -> Path:
+    """Output of a training that was interrupted, killed and run again; see small_training."""
+    from tests.bids_app.small_training import train_interrupted
+
+    return train_interrupted(cohort, repository)

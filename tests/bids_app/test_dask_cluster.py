@@ -15,7 +15,7 @@ import pytest
 from bids_app import dask_cluster
 from bids_app.cli import main
 from bids_app.errors import AppError, ExitCode
-from bids_app.executors import Executor, WorkerLostError, open_executor
+from bids_app.executors import Executor, open_executor
 from bids_app.settings import Settings
 from tests.bids_app.small_dataset import make_dataset, make_label_maps
 
@@ -36,8 +36,15 @@ def address() -> Iterator[str]:
         yield cluster.scheduler_address
 
 
+def wait_for_both(address: str) -> None:
+    """Wait until the workers that an earlier test killed are back."""
+    with distributed.Client(address) as client:
+        client.wait_for_workers(2, timeout=120)
+
+
 @pytest.fixture
 def settings(address: str, tmp_path: Path) -> Settings:
+    wait_for_both(address)
     (tmp_path / "out").mkdir()
     return Settings(
         tmp_path,
@@ -102,8 +109,11 @@ def test_a_task_that_kills_its_workers_is_lost_and_harms_no_other(execute: Execu
 
 
 def test_a_lost_task_without_a_result_is_an_error(execute: Executor) -> None:
-    with pytest.raises(WorkerLostError, match="died over the same task"):
+    with pytest.raises(AppError) as caught:
         list(execute(eval, [DIE]))
+    assert caught.value.exit_code is ExitCode.TRY_AGAIN
+    assert caught.value.message.startswith("A worker process died, and so did a second one over")
+    assert "Run the same command again" in caught.value.hint
 
 
 def test_no_scheduler_is_an_error_that_says_how_to_start_one(
@@ -165,6 +175,7 @@ def test_a_slurm_cluster_with_unknown_options_is_a_usage_error(
 
 
 def test_a_cluster_gives_the_tables_of_this_machine(address: str, tmp_path: Path) -> None:
+    wait_for_both(address)
     participants = ("01", "02")
     make_label_maps(tmp_path / "truth", participants)
     dataset = make_dataset(tmp_path / "in", participants)
@@ -182,3 +193,21 @@ def test_a_cluster_gives_the_tables_of_this_machine(address: str, tmp_path: Path
     # What the workers say reaches the log of the run.
     assert "sub-01: complete in" in log
     assert "Dask: 2 worker(s)" in log
+
+
+def test_a_scheduler_that_goes_away_is_an_error_that_says_so(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_cluster, "_SCHEDULER_SECONDS", 1)
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options, silence_logs=logging.CRITICAL) as cluster:
+        other = replace(settings, dask_scheduler=cluster.scheduler_address)
+        with open_executor(other, 1, os.getpid, tmp_path) as executor:
+            results = executor(eval, ["1", *["__import__('time').sleep(60)"] * 2])
+            assert next(results) == 1
+            cluster.close()
+            with pytest.raises(AppError) as caught:
+                list(results)
+    assert caught.value.message == "The connection to the Dask scheduler was lost."
+    assert caught.value.exit_code is ExitCode.TRY_AGAIN
+    assert "run the same command again" in caught.value.hint

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from bids_app.executors import Executor, WorkerLostError, open_executor
+from bids_app.errors import AppError, ExitCode
+from bids_app.executors import Executor, open_executor
 from bids_app.settings import Settings
 
 Call = Callable[[], Any]
@@ -119,9 +120,15 @@ def test_start_runs_once_in_every_worker_before_its_first_task(
     "death", [partial(os._exit, 3), partial(signal.raise_signal, signal.SIGKILL)]
 )
 def test_a_task_that_kills_two_workers_is_lost(executor: Any, death: Call) -> None:
-    with pytest.raises(WorkerLostError) as caught:
+    with pytest.raises(AppError) as caught:
         list(executor(2)(operator.call, [death]))
-    assert str(caught.value) == "a worker process died; probably memory ran out"
+    assert caught.value.exit_code is ExitCode.TRY_AGAIN
+    assert caught.value.message == (
+        "A worker process died, and so did a second one over the same work; probably memory ran "
+        "out."
+    )
+    assert caught.value.hint.startswith("Run the same command again with fewer --nprocs")
+    assert "what is finished is kept" in caught.value.hint
 
 
 def test_a_lost_task_can_be_given_a_result_and_harms_no_other(executor: Any) -> None:

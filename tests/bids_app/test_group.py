@@ -147,6 +147,18 @@ def test_results_of_other_folders_are_gathered_with_the_people_of_their_dataset(
     assert set(links) == {"raw", "lab"}
 
 
+def test_one_output_folder_under_two_names_is_refused(
+    processed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = processed / "out"
+    options = ["--derivatives", f"a={folder}", "--derivatives", f"b={folder}"]
+    assert run(tmp_path, tmp_path / "out", *options) == ExitCode.BAD_DATA
+    error = capsys.readouterr().err
+    assert "bids:a:sub-01/" in error
+    assert "and bids:b:sub-01/" in error
+    assert "are the same table." in error
+
+
 def test_a_study_named_in_participants_tsv_is_the_study(tmp_path: Path) -> None:
     header, *rows = people_text().splitlines()
     named = [
@@ -195,10 +207,45 @@ def test_rare_options_of_harmonization_are_used_and_checked(
     assert "gracilis" in scores
     assert "soleus" not in scores
     config.write_text("harmonization_options: {coverge: 0.9}\n")
-    assert run(dataset, tmp_path / "out", *options) == ExitCode.BAD_DATA
+    assert run(dataset, tmp_path / "out", *options) == ExitCode.USAGE
     error = capsys.readouterr().err
     assert "Harmonization has no option 'coverge'." in error
     assert "coverage" in error
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ("draws: many", "Harmonization draws cannot be 'many'."),
+        ("draws: true", "Harmonization draws cannot be True."),
+        ("draws: 0", "Number of draws 0 is below 1."),
+        ("seed: 1.5", "Harmonization seed cannot be 1.5."),
+        ("coverage: half", "Harmonization coverage cannot be 'half'."),
+        ("relative: 1", "Harmonization relative cannot be 1."),
+        ("method: [ranks]", "Harmonization method ['ranks'] is unknown."),
+        ("thresholds: {0-4: [1, 2]}", "Harmonization has no option 'thresholds'."),
+    ],
+)
+def test_impossible_options_of_harmonization_are_usage_errors(
+    choices: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "settings.yaml"
+    config.write_text(f"harmonization_options: {{{choices}}}\n")
+    dataset = write_study(tmp_path / "in")
+    options = ["--config-file", str(config)]
+    assert run(dataset, tmp_path / "out", *options) == ExitCode.USAGE
+    assert message in capsys.readouterr().err
+
+
+def test_thresholds_that_nothing_would_use_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"0-4\t{g}\t{20 * g}\t{20 * g + 20}\n" for g in range(5))
+    (tmp_path / "t.tsv").write_text(f"scale\tgrade\tlower\tupper\n{rows}")
+    dataset, options = write_study(tmp_path / "in"), ["--scale-thresholds", str(tmp_path / "t.tsv")]
+    assert run(dataset, tmp_path / "out", *options) == ExitCode.USAGE
+    assert "--scale-thresholds has no effect without dither." in capsys.readouterr().err
+    assert run(dataset, tmp_path / "out", *options, "--harmonization", "dither") == ExitCode.OK
 
 
 def test_files_of_an_earlier_result_do_not_stay_behind(processed: Path, tmp_path: Path) -> None:

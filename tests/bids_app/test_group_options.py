@@ -20,6 +20,15 @@ def test_studies_may_be_given_in_one_option_and_in_several() -> None:
     assert chosen.seed == 3
 
 
+def test_no_list_forgets_what_was_given_before() -> None:
+    chosen = settings(
+        *("--derivatives", "a=/x", "--participant-label", "01", "--session-label", "1"),
+        *("--derivatives", "b=/y", "--participant-label", "sub-02", "--session-label", "ses-2"),
+    )
+    assert chosen.derivatives == {"a": Path("/x"), "b": Path("/y")}
+    assert (chosen.participant_label, chosen.session_label) == (("01", "02"), ("1", "2"))
+
+
 def test_choices_reach_the_settings() -> None:
     chosen = settings(
         *("--harmonization", "dither", "--asymmetry-order", "sides_first"),
@@ -74,6 +83,10 @@ def test_values_of_the_wrong_kind_are_refused(line: str, hint: str, tmp_path: Pa
         (
             ["--study", "a=/x", "--derivatives", "a=/y"],
             "--derivatives and --study both name a folder 'a'.",
+        ),
+        (
+            ["--derivatives", "a=/x", "--derivatives", "a=/y"],
+            "--derivatives names two folders 'a': /x and /y.",
         ),
         (["--train", "my model"], "'my model' cannot be the name of a model."),
         (

@@ -9,75 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bids_app import group, group_training
+from bids_app import group
 from bids_app.cli import main
 from bids_app.errors import ExitCode
 from bids_app.listing import listing
-from pipelines.diagnosis import outer_fold
-from pipelines.diagnosis.simulation.score_files import score_files
-from pipelines.diagnosis.simulation.simulate import simulate_cohort
-from tests.bids_app.score_study import people_text, write_study
-from tests.bids_app.small_dataset import make_dataset, make_label_maps
-from tools.simulate_cohort import write_dataset
-
-# As small as a nested cross-validation can be; three diagnoses have so many samples.
-PROTOCOL = "outer_folds: 2, inner_folds: 2, trials: 2, random_trials: 1, minimum_samples: 12"
-DIAGNOSES = ("DUX4", "DYSF", "PABPN1")
-
-
-def read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=["n/a"])
-
-
-@pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of simulated studies, a study without diagnoses, and a configuration file."""
-    root = tmp_path_factory.mktemp("cohort")
-    for name, dataset in score_files(simulate_cohort(samples=130, least_patients=2)).items():
-        write_dataset(root / "studies" / name, name, dataset, {"samples": 130, "seed": 0})
-    write_study(root / "new", people=people_text().replace("DYSF", "n/a").replace("DMD", "n/a"))
-    people = read(root / "studies" / "simulated-FF" / "participants.tsv").set_index(
-        "participant_id"
-    )
-    scores = read(root / "studies" / "simulated-FF" / "phenotype" / "average_scores.tsv")
-    case = scores[scores["participant_id"].map(people["diagnosis"]) == "DYSF"].iloc[0]
-    place = "\t".join(case[["study", "participant_id", "session_id"]])
-    header = "reader\tstudy\tparticipant_id\tsession_id\trank1\trank2\n"
-    (root / "readers.tsv").write_text(f"{header}anna\t{place}\tDYSF\tn/a\n")
-    (root / "wrong.tsv").write_text(f"{header}anna\t{place}\tDysferlin\tn/a\n")
-    (root / "tiny.yaml").write_text(f"training: {{{PROTOCOL}}}\nprofile: quick\nomp_nthreads: 1\n")
-    return root
-
-
-def options(cohort: Path, *more: str) -> list[str]:
-    studies = [f"{path.name}={path}" for path in sorted((cohort / "studies").iterdir())]
-    return ["--study", *studies, "--config-file", str(cohort / "tiny.yaml"), *more]
-
-
-@pytest.fixture(scope="module")
-def trained(cohort: Path) -> Path:
-    """Output of a training that was interrupted once, after its search, and run again."""
-    out = cohort / "out"
-    more = ("--train", "first", "--readers", str(cohort / "readers.tsv"))
-    command = [str(cohort / "new"), str(out), "group", *options(cohort, *more)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(group_training, "_without_studies", _interrupt)
-        patch.setattr(group, "audit", lambda *_: pd.DataFrame())
-        assert main(command) == ExitCode.TRY_AGAIN
-    assert not list(out.glob("group*"))
-    assert not (out / "models").exists()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(outer_fold, "search", _never)
-        assert main([*command, "--interactions", "DYSF"]) == ExitCode.OK
-    return out
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _never(*_: object, **__: object) -> None:
-    raise AssertionError("searched again what had been searched")
+from pipelines.diagnosis import nested, outer_fold
+from tests.bids_app.score_study import write_study
+from tests.bids_app.small_training import DIAGNOSES, die, never, options, read
 
 
 def test_an_interrupted_training_goes_on_and_leaves_no_checkpoint(trained: Path) -> None:
@@ -111,6 +49,7 @@ def test_readers_are_compared_on_their_cases(trained: Path) -> None:
     ("option", "value", "code", "piece"),
     [
         ("--readers", "wrong.tsv", ExitCode.BAD_DATA, "wrong.tsv: "),
+        ("--readers", "nobody.tsv", ExitCode.BAD_DATA, "participant 999 of the table of readers"),
         ("--readers", "nowhere.tsv", ExitCode.INPUT_MISSING, "nowhere.tsv does not exist"),
         ("--interactions", "Dysferlin", ExitCode.USAGE, "is no diagnosis that is trained on"),
     ],
@@ -127,7 +66,7 @@ def test_wrong_readers_and_diagnoses_are_found_before_the_search(
     piece: str,
 ) -> None:
     monkeypatch.setattr(group, "audit", lambda *_: pd.DataFrame())
-    monkeypatch.setattr(outer_fold, "search", _never)
+    monkeypatch.setattr(outer_fold, "search", never)
     chosen = str(cohort / value) if option == "--readers" else value
     command = [str(cohort / "new"), str(tmp_path / "out"), "group", *options(cohort)]
     assert main([*command, "--train", "other", option, chosen]) == code
@@ -257,30 +196,6 @@ def test_real_fat_fractions_of_ten_people_go_through(
     assert flags["message"].str.contains("trained on simulated patients").all()
 
 
-def test_a_session_gets_its_ranked_diagnoses_at_the_participant_level(
-    trained: Path, tmp_path: Path
-) -> None:
-    dataset = make_dataset(tmp_path / "in")
-    maps = make_label_maps(tmp_path / "truth")
-    command = [str(dataset), str(tmp_path / "out"), "participant"]
-    command += ["--derivatives", f"truth={maps}", "--omp-nthreads", "1"]
-    model = ["--diagnosis-model", str(trained / "models" / "first")]
-    assert main([*command, *model]) == ExitCode.OK
-    folder = tmp_path / "out" / "sub-01" / "mr-quant"
-    flags = read(folder / "sub-01_desc-diagnosis_flags.tsv")
-    # Two muscles of 33 are too few for an answer, and that is said.
-    assert flags.loc[0, "status"] == "refused"
-    assert read(folder / "sub-01_desc-diagnosis_ranking.tsv").empty
-    about = json.loads((folder / "sub-01_desc-diagnosis_flags.json").read_text())
-    assert about["DiagnosisModel"]["Model"] == "first"
-    assert about["DiagnosisModel"]["Origin"] == "simulated"
-    page = (tmp_path / "out" / "sub-01.html").read_text()
-    assert "Ranked diagnoses" in page
-    assert "only 2 of 33 muscles of the model are scored" in page
-    # Without the model the marker tells that the results are others.
-    assert main(command) == ExitCode.CANNOT_CREATE
-
-
 @pytest.mark.parametrize(
     ("change", "code", "piece"),
     [
@@ -308,6 +223,28 @@ def test_what_cannot_be_trained_is_said(
     assert main([*command, "--train", "other"]) == code
     assert piece in capsys.readouterr().err
     assert not (tmp_path / "out" / "models").exists()
+    assert not list((tmp_path / "out").glob("group*"))
+
+
+def test_a_worker_that_dies_twice_asks_for_another_try(
+    cohort: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(group, "_audit", lambda *_: {})
+    monkeypatch.setattr(nested, "run_fold", die)
+    command = [str(cohort / "new"), str(tmp_path / "out"), "group", *options(cohort)]
+    several = ["--train", "other", "--nprocs", "2", "--mem", "100GB"]
+    assert main([*command, *several]) == ExitCode.TRY_AGAIN
+    said = capsys.readouterr().err
+    assert "A worker process died, and so did a second one over the same work" in said
+    assert "hint: Run the same command again with fewer --nprocs or more memory" in said
+    assert "what is finished is kept" in said
+    assert "unforeseen" not in said
+    assert said.splitlines()[-1].endswith("exit code 75 (TRY_AGAIN)")
+    # What the folds leave while they search is kept.
+    assert list((tmp_path / "out" / "logs" / "training" / "other").glob("*/search-*"))
     assert not list((tmp_path / "out").glob("group*"))
 
 

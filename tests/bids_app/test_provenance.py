@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from bids_app import provenance
-from bids_app.derivatives import SessionId, StackNames, session_writer, sidecar
+from bids_app.derivatives import SessionId, StackNames, sidecar
 from bids_app.errors import AppError, ExitCode
 from bids_app.provenance import (
     bids_uri,
@@ -24,6 +24,7 @@ from bids_app.provenance import (
     software_versions,
     write_dataset_files,
 )
+from bids_app.result_writer import session_writer
 from bids_app.settings import Settings
 from bids_app.version import __version__
 

@@ -12,7 +12,7 @@ import yaml
 
 from bids_app.errors import ExitCode
 from tests.container.comparison import assert_same_results, complaints
-from tests.container.conftest import PARTICIPANTS, THREADS, open_to_all
+from tests.container.conftest import PARTICIPANTS, open_to_all
 from tests.container.engines import Apptainer
 
 REPOSITORY = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def test_rootless_under_every_constraint(
     participant = PARTICIPANTS[0]
     arguments = ["/data", "/out", "participant", "--participant-label", participant]
     binds = {example: "/data:ro", folder / "out": "/out", folder / "work": "/work"}
-    done = apptainer.strict([*arguments, "--work-dir", "/work", *THREADS], binds)
+    done = apptainer.strict([*arguments, "--work-dir", "/work"], binds)
     assert done.returncode == ExitCode.OK, done.stderr
     assert complaints(done.stderr) == []
     assert_same_results(folder / "out", native, participant)
@@ -116,7 +116,7 @@ def test_slurm_array(
     command = [
         "sbatch", "--wait", "--array=1-2", "--cpus-per-task=1", "--mem=6G",
         f"--chdir={folder / 'out'}", str(folder / ARRAY_SCRIPT.name),
-        str(apptainer.sif), str(example), str(folder / "out" / "results"), str(labels), *THREADS,
+        str(apptainer.sif), str(example), str(folder / "out" / "results"), str(labels),
     ]  # fmt: skip
     path = f"{apptainer.program.parent}:{os.environ['PATH']}"
     done = apptainer.as_user(command, SLURM_CONF=str(slurm), PATH=path)

@@ -7,11 +7,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.errors import DataError
+from pipelines.errors import DataError, quoted, shortened
+from pipelines.harmonization.people import line_numbers
 
 # Columns that say which case an answer is about; those that the table has are used.
 CASE_COLUMNS = ("study", "participant", "session")
 _RANK_PREFIX = "rank"
+# Word for a diagnosis that the model does not know: a wrong answer.
+_OTHER = "other"
 # Numbers in the answers array for "no answer" and for a diagnosis outside the model.
 MISSING, OTHER = -1, -2
 
@@ -52,19 +55,22 @@ def read_answers(
     classes : sequence of str
         Diagnoses of the model.
     other_diagnoses : collection of str
-        Diagnoses outside the model that readers may name; they are wrong answers.
+        Diagnoses outside the model that readers may name beside the word ``other``; they are wrong
+        answers.
 
     Raises
     ------
     DataError
-        If columns are missing, a diagnosis is unknown, or a reader answers a case twice or names
-        a diagnosis twice for it.
+        If columns are missing, there is no row, a diagnosis is unknown, or a reader answers a case
+        twice or names a diagnosis twice for it.
     """
     if "reader" not in table or "participant" not in table:
         raise DataError(
-            f"the table of readers has columns {', '.join(map(str, table.columns))}; "
+            f"the table of readers has columns {', '.join(map(shortened, table.columns))}; "
             "reader and participant are needed"
         )
+    if table.empty:
+        raise DataError("the table of readers holds no answer", "Give one row per reader and case.")
     wide = _widen(table) if "rank" in table else table.reset_index(drop=True)
     ranks = _rank_columns(wide)
     keys = ["reader", *(name for name in CASE_COLUMNS if name in wide)]
@@ -75,15 +81,15 @@ def read_answers(
     named = wide[ranks].astype("object")
     text = named.where(named.notna(), "").astype(str).apply(lambda column: column.str.strip())
     numbers = {name: k for k, name in enumerate(classes)} | {"": MISSING, "n/a": MISSING}
-    numbers |= {name: OTHER for name in other_diagnoses if name not in numbers}
+    numbers |= {name: OTHER for name in (_OTHER, *other_diagnoses) if name not in numbers}
     for column in ranks:
         unknown = ~text[column].isin(list(numbers))
         if unknown.any():
             row = int(np.argmax(unknown))
             raise DataError(
-                f"{_case(cases, row)}: {column} is {text[column].iloc[row]!r}, "
+                f"{_case(cases, row)}: {column} is {quoted(text[column].iloc[row])}, "
                 "which is no diagnosis of the model",
-                f"Diagnoses of the model: {', '.join(classes)}. Name others in other_diagnoses.",
+                f"Diagnoses of the model: {', '.join(classes)}. Write {_OTHER} for any other.",
             )
     answers = np.column_stack([text[column].map(numbers) for column in ranks]).astype(np.int64)
     _check_no_repetition(answers, cases, classes)
@@ -112,7 +118,10 @@ def _widen(table: pd.DataFrame) -> pd.DataFrame:
     wrong = ~(number >= 1) | (number % 1 != 0)
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise DataError(f"rank is {table['rank'].iloc[row]!r} in row {row}; 1, 2, ... are needed")
+        raise DataError(
+            f"rank is {quoted(table['rank'].iloc[row])} in row {line_numbers(table)[row]}; "
+            "1, 2, ... are needed"
+        )
     keys = ["reader", *(name for name in CASE_COLUMNS if name in table)]
     long = table[keys].astype("object").astype(str)
     long = long.assign(rank=number.astype(int), diagnosis=table["diagnosis"])
@@ -139,4 +148,4 @@ def _check_no_repetition(
 
 
 def _case(cases: pd.DataFrame, row: int) -> str:
-    return ", ".join(f"{name} {value}" for name, value in cases.iloc[row].items())
+    return ", ".join(f"{name} {shortened(value)}" for name, value in cases.iloc[row].items())

@@ -69,12 +69,42 @@ def match_cases(
     DataError
         If a case is not among the samples or fits several.
     """
+    rows = np.asarray(probabilities, dtype=np.float64)
+    check_length("y", y, len(samples))
+    found, row = find_cases(answers, samples)
+    probabilities_read = check_probabilities("probabilities", rows[found], rows.shape[1])
+    truth = check_labels(np.asarray(y)[found], *probabilities_read.shape)
+    return ReadCases(truth, probabilities_read, row)
+
+
+def find_cases(
+    answers: ReaderAnswers, samples: pd.DataFrame
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Find the samples that were read.
+
+    Parameters
+    ----------
+    answers : ReaderAnswers
+        From :func:`pipelines.diagnosis.evaluation.reader_answers.read_answers`.
+    samples : DataFrame
+        Samples with the case columns of the answers.
+
+    Returns
+    -------
+    found : ndarray of int64, shape (cases,)
+        Positions of the samples that were read.
+    row : ndarray of int64, shape (rows of the answers,)
+        Which of these each row of the answers is about.
+
+    Raises
+    ------
+    DataError
+        If a case is not among the samples or fits several.
+    """
     keys = answers.case_columns
     lacking = [name for name in keys if name not in samples]
     if lacking:
         raise DataError(f"the samples have no column {', '.join(lacking)} to find read cases by")
-    rows = np.asarray(probabilities, dtype=np.float64)
-    check_length("y", y, len(samples))
     known = samples[keys].astype("object").astype(str).reset_index(drop=True)
     known["_row"] = np.arange(len(known))
     wanted = answers.cases[keys].drop_duplicates().merge(known, on=keys, how="left")
@@ -84,13 +114,14 @@ def match_cases(
     ):
         if problem.any():
             case = ", ".join(f"{name} {wanted[name][problem].iloc[0]}" for name in keys)
-            raise DataError(f"the case {case} of the table of readers {what}")
+            raise DataError(
+                f"the case {case} of the table of readers {what}",
+                "Cases are samples that are trained on: with a diagnosis that is frequent enough.",
+            )
     found = wanted["_row"].to_numpy(dtype=np.int64)
     numbered = wanted[keys].assign(_case=np.arange(len(wanted)))
     row = answers.cases[keys].merge(numbered, on=keys, how="left")["_case"]
-    probabilities_read = check_probabilities("probabilities", rows[found], rows.shape[1])
-    truth = check_labels(np.asarray(y)[found], *probabilities_read.shape)
-    return ReadCases(truth, probabilities_read, row.to_numpy(dtype=np.int64))
+    return found, row.to_numpy(dtype=np.int64)
 
 
 def reader_table(

@@ -1,6 +1,6 @@
 """SHAP values of an ensemble: what each feature adds to the margin of each class, per sample."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -10,7 +10,6 @@ import numpy.typing as npt
 from pipelines.diagnosis.ensemble import Ensemble
 from pipelines.diagnosis.explanation.flat_trees import FlatTrees, flatten_booster, tile_rows
 from pipelines.diagnosis.explanation.tree_kernel import TILE, explain_tile
-from pipelines.errors import DataError
 from pipelines.harmonization.native import NativeScores
 
 Float32 = npt.NDArray[np.float32]
@@ -37,22 +36,6 @@ class Explanation:
     values: Float32
     base: Float64
     member_margins: Float32
-
-
-@dataclass(frozen=True)
-class FoldEnsemble:
-    """An ensemble of the evaluation and the samples it was not trained on.
-
-    Attributes
-    ----------
-    ensemble : Ensemble
-        Trained on the other folds.
-    rows : int array
-        Positions of the fold's test samples.
-    """
-
-    ensemble: Ensemble
-    rows: npt.NDArray[np.intp]
 
 
 def shap_values(
@@ -153,62 +136,6 @@ def explain_native(
         parts[0].base,
         np.mean([part.member_margins for part in parts], axis=0),
     )
-
-
-def explain_folds(
-    folds: Iterable[FoldEnsemble],
-    native: NativeScores,
-    classes: Sequence[str],
-    feature_names: Sequence[str],
-    *,
-    threads: int = 1,
-) -> tuple[Float32, Float64]:
-    """Explain every sample by the ensemble of the fold that did not train on it.
-
-    Parameters
-    ----------
-    folds : iterable of FoldEnsemble
-        Together they hold each sample once. Taken one at a time, so that they can be trained when
-        they are needed.
-    native : NativeScores
-        n samples.
-    classes : sequence of str
-        The K classes of every fold.
-    feature_names : sequence of str
-        The p features of the result; one that a fold does not use gets 0 there.
-    threads : int
-        Threads to use.
-
-    Returns
-    -------
-    values : float32 array (n, K, p)
-    base : float64 array (n, K)
-        Base values of the fold that explained the sample.
-
-    Raises
-    ------
-    DataError
-        If folds differ in classes, use an unlisted feature, or do not hold each sample once.
-    """
-    n = len(native.samples)
-    position = {name: i for i, name in enumerate(feature_names)}
-    values = np.zeros((n, len(classes), len(feature_names)), np.float32)
-    base = np.empty((n, len(classes)))
-    seen = np.zeros(n, np.intp)
-    for fold in folds:
-        if fold.ensemble.classes != tuple(classes):
-            raise DataError("the ensembles of the folds have different classes")
-        unlisted = sorted(set(fold.ensemble.feature_names) - set(position))
-        if unlisted:
-            raise DataError(f"the list of features lacks {', '.join(unlisted)}")
-        part = explain_native(fold.ensemble, native.subset(fold.rows), threads=threads)
-        columns = np.array([position[name] for name in fold.ensemble.feature_names])
-        values[np.ix_(fold.rows, np.arange(len(classes)), columns)] = part.values
-        base[fold.rows] = part.base
-        np.add.at(seen, fold.rows, 1)
-    if (seen != 1).any():
-        raise DataError("the folds to explain do not hold every sample exactly once")
-    return values, base
 
 
 def member_trees(ensemble: Ensemble, number: int) -> FlatTrees:

@@ -3,17 +3,14 @@
 ``columns.json`` defines the columns; its entries are also what the JSON sidecars say.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pipelines.columns import DescribedTable
 from pipelines.segmentation.evaluation.agreement import (
     Worse,
     absence_rate,
@@ -27,7 +24,7 @@ from pipelines.segmentation.evaluation.severity import compare_severity
 ALL = "all"
 
 
-class Table(StrEnum):
+class Table(DescribedTable):
     """The tables that ``columns.json`` describes."""
 
     MUSCLES = "muscles"
@@ -65,25 +62,6 @@ METRICS = (
 )
 
 
-@cache
-def column_descriptions(table: Table) -> Mapping[str, Mapping[str, Any]]:
-    """Return what each column of a table means, in column order.
-
-    Parameters
-    ----------
-    table : Table
-        Which table.
-
-    Returns
-    -------
-    Mapping
-        Column name to its BIDS sidecar entry.
-    """
-    text = (files("pipelines.segmentation.evaluation") / "columns.json").read_text("utf-8")
-    descriptions: dict[str, dict[str, Any]] = json.loads(text)[table.value]
-    return descriptions
-
-
 def muscle_table(cases: Mapping[str, Sequence[Mapping[str, Value]]]) -> pd.DataFrame:
     """Put the rows of all cases together.
 
@@ -98,7 +76,7 @@ def muscle_table(cases: Mapping[str, Sequence[Mapping[str, Value]]]) -> pd.DataF
         Table ``muscles`` of ``columns.json``; columns of maps that were not given are NaN.
     """
     rows = [{"case": case, **row} for case, of_case in cases.items() for row in of_case]
-    return pd.DataFrame(rows, columns=list(column_descriptions(Table.MUSCLES)))
+    return pd.DataFrame(rows, columns=list(Table.MUSCLES.columns))
 
 
 def summary_table(muscles: pd.DataFrame) -> pd.DataFrame:
@@ -122,7 +100,7 @@ def summary_table(muscles: pd.DataFrame) -> pd.DataFrame:
         for scope, name, part in _parts(muscles)
         for metric in metrics
     ]
-    return pd.DataFrame(rows, columns=list(column_descriptions(Table.SUMMARY)))
+    return pd.DataFrame(rows, columns=list(Table.SUMMARY.columns))
 
 
 def _parts(muscles: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bids_app.derivatives import SessionId, StackNames, session_writer, sidecar
+from bids_app.derivatives import SessionId, StackNames, sidecar
 from bids_app.errors import AppError, ExitCode
 from bids_app.reports.content import Failure
 from bids_app.reports.derivative_content import read_session_content
 from bids_app.reports.session import render_session
+from bids_app.result_writer import session_writer
 from pipelines.geometry import to_canonical
 from tests.bids_app.reports import page_content
 

@@ -226,6 +226,7 @@ def test_performance_is_that_of_the_evaluation() -> None:
         {
             "alpha": [0.1, 0.1, 0.05],
             "class": ["all", "A", "all"],
+            "pooled": [False, True, False],
             "target": [0.9, 0.9, 0.95],
             "coverage": [0.875, 1.0, 1.0],
             "lower": [0.5, 0.6, 0.7],
@@ -247,6 +248,6 @@ def test_performance_is_that_of_the_evaluation() -> None:
     assert view.conformal is not None
     assert [(row.name, row.cells) for row in view.conformal.rows] == [
         ("All diagnoses", ["90 %", "88 % (50–99)", "1.2", "8"]),
-        ("A", ["90 %", "100 % (60–100)", "1.5", "4"]),
+        ("A *", ["90 %", "100 % (60–100)", "1.5", "4"]),
     ]
     assert performance_view({}, group_words()) is None

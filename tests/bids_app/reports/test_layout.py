@@ -8,13 +8,13 @@ from bids_app.reports.content import DataOrigin
 from bids_app.reports.layout import Measure, citations, layout
 from pipelines.anatomy.vocabulary import SIDES
 from pipelines.quality import Level
-from pipelines.quantification.columns import Table, column_descriptions
+from pipelines.quantification.columns import Table
 from tests.bids_app.reports import page_content
 
 
 @pytest.mark.parametrize("measure", [*layout().measures, *layout().details], ids=lambda m: m.column)
 def test_measures_are_columns_of_the_muscle_table(measure: Measure) -> None:
-    columns = column_descriptions(Table.MUSCLES)
+    columns = Table.MUSCLES.columns
     used = [measure.column, measure.spread, measure.difference]
     assert {column for column in used if column} <= columns.keys()
     units = {"mL": "ml", "cm^2": "cm²", "1": ""}
@@ -25,11 +25,11 @@ def test_measures_are_columns_of_the_muscle_table(measure: Measure) -> None:
 
 
 def test_other_columns_exist() -> None:
-    columns = column_descriptions(Table.MUSCLES)
+    columns = Table.MUSCLES.columns
     assert {*layout().flags, layout().map_column} <= columns.keys()
     assert all(columns[name]["Format"] == "bool" for name in layout().flags)
     profile = layout().profile
-    assert {profile.position, profile.value} <= column_descriptions(Table.PROFILE).keys()
+    assert {profile.position, profile.value} <= Table.PROFILE.columns.keys()
 
 
 def test_every_section_has_a_template() -> None:

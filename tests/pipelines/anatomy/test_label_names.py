@@ -35,6 +35,7 @@ ORGAN_MAPS = {
         ("femur_left", (None, "left")),
         ("subcutaneous fat", (None, "both")),
         ("deltoid muscle", ("deltoid", "both")),
+        ("Ｓoleus_Ｌ", ("soleus", "left")),
     ],
 )
 def test_names_are_recognized(name, expected):

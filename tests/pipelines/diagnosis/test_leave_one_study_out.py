@@ -39,6 +39,32 @@ def test_each_study_is_predicted_by_the_others():
     np.testing.assert_allclose(result.probabilities.sum(axis=1), 1, rtol=1e-6)
 
 
+def test_a_patient_of_two_studies_is_on_one_side_only():
+    native, labels = small_cohort((12, 12), studies=2)
+    samples = native.samples
+    of = [np.flatnonzero(samples["study"] == study) for study in ("study0", "study1")]
+    twice = next(
+        (a, b)
+        for a in of[0]
+        for b in of[1]
+        if labels[a] == labels[b] and (samples["patient"] == samples["patient"].iloc[a]).sum() == 1
+    )
+    samples["patient"] = np.where(
+        np.isin(np.arange(len(samples)), twice), "same person", samples["patient"]
+    )
+    result = leave_out(native, labels)
+
+    cohort = training_cohort(native, labels, 5)
+    train = np.setdiff1d(of[1], twice)
+    ensemble = train_ensemble(cohort, train, MEMBERS, OPTIONS, tiny_protocol())
+    expected = ensemble.predict(native.subset(of[0])).mean(axis=0)
+    np.testing.assert_array_equal(result.margins[result.fold == 0], expected)
+    assert result.samples.index[result.fold == 1].tolist() == [
+        samples.index[row] for row in of[1] if row != twice[1]
+    ]
+    assert result.untested == 1
+
+
 def test_order_of_results_does_not_matter():
     native, labels = small_cohort((12, 12), studies=3)
     backwards = leave_out(

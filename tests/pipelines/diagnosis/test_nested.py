@@ -8,7 +8,10 @@ import pandas as pd
 import pytest
 
 from pipelines.diagnosis import outer_fold
+from pipelines.diagnosis.cohort import training_cohort
 from pipelines.diagnosis.ensemble import softmax
+from pipelines.diagnosis.explanation.values import explain_native
+from pipelines.diagnosis.member_training import train_ensemble
 from pipelines.diagnosis.nested import run_nested
 from pipelines.errors import DataError
 from pipelines.harmonization.harmonize import HarmonizationOptions
@@ -55,6 +58,94 @@ def test_probabilities_are_those_of_the_mean_margins(result):
     for fold, margins in enumerate(result.member_margins):
         np.testing.assert_array_equal(margins.mean(axis=0), result.margins[result.fold == fold])
         assert len(margins) == sum(m.fold == fold for m in result.members)
+
+
+@pytest.mark.parametrize("options", [OPTIONS, HarmonizationOptions(method="ranks", draws=2)])
+def test_explanations_are_those_of_the_ensembles_of_the_folds(cohort, options):
+    """Trained once more, each fold's ensemble gives the same margins and explanations."""
+    native, labels = cohort
+    protocol = tiny_protocol(trials=3)
+    found = run_nested(native, labels, options, protocol, explain=True)
+    used = training_cohort(native, labels, protocol.minimum_samples)
+
+    assert len(found.explanations) == 3
+    for fold, part in enumerate(found.explanations):
+        rows = np.flatnonzero(found.fold == fold)
+        ensemble = train_ensemble(
+            used, np.flatnonzero(found.fold != fold),
+            [m for m in found.members if m.fold == fold], options, protocol,
+        )  # fmt: skip
+        expected = explain_native(ensemble, native.subset(rows))
+        np.testing.assert_array_equal(part.rows, rows)
+        assert part.features == ensemble.feature_names
+        np.testing.assert_array_equal(part.values, expected.values)
+        np.testing.assert_array_equal(part.base, expected.base)
+        np.testing.assert_array_equal(
+            ensemble.predict(native.subset(rows)), found.member_margins[fold]
+        )
+        total = part.values.sum(axis=2) + part.base
+        np.testing.assert_allclose(total, found.margins[rows], atol=1e-4)
+
+
+def test_a_resumed_run_trains_and_explains_nothing_twice(cohort, tmp_path, monkeypatch):
+    protocol = tiny_protocol(trials=3)
+
+    def run(**options):
+        return run_nested(*cohort, OPTIONS, protocol, checkpoint=tmp_path, **options)
+
+    assert run().explanations == ()
+    # The trials are there; the members are trained again, for their explanations.
+    first = run(explain=True)
+    assert_same(first, run_nested(*cohort, OPTIONS, protocol))
+
+    def never(*_, **__):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(outer_fold, "search", never)
+    monkeypatch.setattr(outer_fold, "train_ensemble", never)
+    again = run(explain=True)
+    assert_same(again, first)
+    for one, other in zip(again.explanations, first.explanations, strict=True):
+        np.testing.assert_array_equal(one.values, other.values)
+        np.testing.assert_array_equal(one.base, other.base)
+        assert one.features == other.features
+    assert run().explanations != ()
+
+
+def test_a_damaged_fold_is_refused_and_its_removal_repairs(cohort, tmp_path):
+    protocol = tiny_protocol(trials=3)
+    first = run_nested(*cohort, OPTIONS, protocol, checkpoint=tmp_path)
+    path = next(tmp_path.glob("*/fold-01.npz"))
+    path.write_bytes(b"nothing of ours")
+    with pytest.raises(DataError, match=r"fold-01\.npz is no result of fold 1 of this training"):
+        run_nested(*cohort, OPTIONS, protocol, checkpoint=tmp_path)
+    path.unlink()
+    assert_same(run_nested(*cohort, OPTIONS, protocol, checkpoint=tmp_path), first)
+
+
+@pytest.mark.parametrize("content", [b"garbage\n", b"[]\n", b'{"op": 1}\n', b"\xff\xfe\n"])
+def test_a_damaged_journal_is_refused_and_its_removal_repairs(cohort, tmp_path, content):
+    protocol = tiny_protocol(trials=3)
+
+    def run():
+        return run_nested(*cohort, OPTIONS, protocol, checkpoint=tmp_path)
+
+    first = run()
+    next(tmp_path.glob("*/fold-01.npz")).unlink()
+    journal = next(tmp_path.glob("*/fold-01.journal"))
+    written = journal.read_bytes()
+    # Killed while it wrote: the unfinished line counts as not there.
+    journal.write_bytes(written[:-20])
+    assert_same(run(), first)
+    next(tmp_path.glob("*/fold-01.npz")).unlink()
+    lines = written.splitlines(keepends=True)
+    journal.write_bytes(b"".join([*lines[:3], content, *lines[3:]]))
+    with pytest.raises(DataError) as error:
+        run()
+    assert error.value.message == f"{journal}, line 4 is no record of a search."
+    assert "Remove the file and run the same command again" in error.value.hint
+    journal.unlink()
+    assert_same(run(), first)
 
 
 def test_learns_the_patterns(result):

@@ -1,10 +1,9 @@
-"""Training again what the search found."""
+"""Training what the search found on all samples."""
 
-import numpy as np
 import pytest
 
 from pipelines.diagnosis.nested import run_nested
-from pipelines.diagnosis.refit import fold_ensemble, refit_ensemble
+from pipelines.diagnosis.refit import refit_ensemble
 from pipelines.errors import DataError
 from pipelines.harmonization.harmonize import HarmonizationOptions
 from tests.pipelines.diagnosis.small_cohorts import small_cohort, tiny_protocol
@@ -27,15 +26,6 @@ def test_deployed_ensemble_is_the_union_of_all_folds_on_all_samples(searched):
     assert len(ensemble.preparation.reference) == len(nested.y) == 35
     assert ticks == [(n, 6) for n in range(1, 7)]
     assert ensemble.predict(native).shape == (6, 36, 3)
-
-
-def test_fold_ensemble_repeats_the_out_of_fold_margins(searched):
-    native, labels, nested = searched
-    used = native.subset(native.samples.index.get_indexer(nested.samples.index))
-    for fold in range(3):
-        ensemble = fold_ensemble(native, labels, nested, fold)
-        test = used.subset(np.flatnonzero(nested.fold == fold))
-        np.testing.assert_array_equal(ensemble.predict(test), nested.member_margins[fold])
 
 
 def test_other_samples_are_refused(searched):

@@ -167,7 +167,7 @@ H = "scale grade lower upper\n"
     ("text", "message"),
     [
         ("scale grade\n1-4 1\n", "t.tsv lacks the column(s) lower, upper."),
-        (H + "9 1 0 1\n", "Unknown scale '9'."),
+        (H + "9 1 0 1\n", "t.tsv: Unknown scale '9'."),
         (H + "1-4 1 0 12\n1-4 x 12 35\n", "t.tsv, row 3: grade, lower and upper must be numbers."),
         (H + "1-4 1 0 12\n1-4 2 12 35\n", "t.tsv: scale 1-4 has grades 1, 2, not 1, 2, 3, 4."),
         (

@@ -81,3 +81,20 @@ def test_wrong_maps_are_named(rows, message) -> None:
     with pytest.raises(DataError) as error:
         default_names().with_map(rows, "map.tsv")
     assert error.value.message == message
+
+
+def test_names_in_any_script_are_told_apart() -> None:
+    rows = [
+        {"source_name": "мышца бедра", "muscle": "gracilis"},
+        {"source_name": " Músculo sóleo_L ", "muscle": " soleus "},
+    ]
+    names = default_names().with_map(rows, "map.tsv")
+    assert names.match("Мышца бедра_R") == ("gracilis", "right")
+    assert names.match("мышца голени_R") is None
+    assert names.match("Mu\u0301sculo so\u0301leo") == ("soleus", "mean")
+
+
+def test_a_name_of_signs_only_is_refused() -> None:
+    with pytest.raises(DataError, match=r"map\.tsv, row 2, .*'\?\?\?' holds no letter or digit"):
+        default_names().with_map([{"source_name": "???", "muscle": "soleus"}], "map.tsv")
+    assert default_names().match("+++") is None

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.harmonization.people import read_people
+from pipelines.harmonization.people import column_role, read_people
 
 
 def people(**columns):
@@ -31,6 +31,8 @@ def test_labels_lose_their_prefix_and_other_columns_do_not_matter() -> None:
     )
     row = read_people(table, "sessions.tsv").iloc[0]
     assert (row["participant"], row["session"], row["study"]) == ("01", "2", "")
+    assert row["patient"] == ""
+    assert read_people(table.assign(patient_id="p9"), "p.tsv")["patient"].tolist() == ["p9"]
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,8 @@ def test_labels_lose_their_prefix_and_other_columns_do_not_matter() -> None:
         ({"age": ["34,5"]}, "row 2, column 'age': '34,5' is no age"),
         ({"age": [""]}, "row 2, column 'age': '' is no age"),
         ({"sex": ["M", "w"]}, "participants.tsv, row 3, column 'sex': 'w' is no sex."),
+        ({"disease": ["DMD", "NaN"]}, "row 3, column 'disease': 'NaN' is no diagnosis."),
+        ({"site": ["None"]}, "participants.tsv, row 2, column 'site': 'None' is no site."),
     ],
 )
 def test_impossible_people_are_named(columns, message) -> None:
@@ -48,3 +52,16 @@ def test_impossible_people_are_named(columns, message) -> None:
         people(**columns)
     assert message in error.value.message
     assert "n/a" in error.value.hint
+
+
+@pytest.mark.parametrize("label", ["sub-0\n1", "sub-\t01", "0\u20281"])
+def test_a_label_that_would_break_a_line_is_named(label) -> None:
+    table = pd.DataFrame({"participant_id": ["sub-1", label]})
+    with pytest.raises(DataError, match=r"row 3, column 'participant_id': .* cannot be a label"):
+        read_people(table, "participants.tsv")
+
+
+def test_roles_of_columns_do_not_depend_on_their_spelling() -> None:
+    assert column_role(" Age at Scan ") == "age"
+    assert column_role("Acq-Time") == "ignore"
+    assert column_role("soleus") is None

@@ -261,3 +261,18 @@ def test_our_own_table_of_muscles() -> None:
     assert set(scores.samples["scale"]) == {"FF"}
     with pytest.raises(DataError, match=r"group_muscles\.tsv holds no fat fraction of any muscle"):
         scores_of_muscle_table(table[2:3], study="own", source="group_muscles.tsv")
+
+
+def test_a_3_of_2a2b_that_may_be_written_or_coded_is_refused() -> None:
+    """Grade 3 is complete replacement, code 3 is grade 2b."""
+    with pytest.raises(DataError) as error:
+        read("participant_id VL GR\na 0 1\nb 1 3\n", scale="2a2b")
+    assert error.value.message == (
+        "s.tsv, row 3, column 'GR': 3 may be grade 3 or the code of grade 2b; no cell of scale "
+        "2a2b tells."
+    )
+    for text, expected in (("2b", 3), ("4", 4)):
+        told = read(f"participant_id VL GR\na 0 1\nb 1 {text}\n", scale="2a2b")
+        assert told.scores["score"].tolist() == [0, 1, 1, expected]
+    assert len(read("participant_id VL GR\na 0 3\nb 2 3\n", scale="2a2b").scores) == 4
+    assert len(read("participant_id VL GR\na 0 3\nb 1 3\n", scale="0-4").scores) == 4

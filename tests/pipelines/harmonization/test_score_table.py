@@ -91,3 +91,23 @@ def test_two_rows_for_one_person_are_refused() -> None:
         table_of({"p": ("0-4", {"soleus": 1})}).with_people(
             pd.DataFrame({"participant": ["p", "p"], "age": [1.0, 2.0]})
         )
+
+
+def test_a_person_of_several_studies_is_one_patient() -> None:
+    both = ScoreTable.concat(
+        [
+            table_of({"p": ("0-4", {"soleus": 1}), "q": ("0-4", {"soleus": 2})}),
+            table_of({"p": ("FF", {"gracilis": 3})}, study="other"),
+        ]
+    )
+    people = pd.DataFrame(
+        {
+            "study": ["st", "other", ""],
+            "participant": ["p", "p", "q"],
+            "patient": ["hans", "hans", ""],
+        }
+    )
+    assert both.with_people(people).samples["patient"].tolist() == ["hans", "st/q", "hans"]
+    # What a nearer table says counts, as for everything else.
+    again = both.with_people(people).with_people(people.assign(patient="greta"))
+    assert again.samples["patient"].tolist() == ["hans", "greta", "hans"]

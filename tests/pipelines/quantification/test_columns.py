@@ -2,12 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.quantification.columns import Table, build_table, column_descriptions
+from pipelines.quantification.columns import Table, build_table
 
 
 @pytest.mark.parametrize("table", list(Table))
 def test_every_column_says_what_it_is(table):
-    for name, entry in column_descriptions(table).items():
+    for name, entry in table.columns.items():
         assert entry["Description"].endswith("."), name
         assert entry["Format"] in {"string", "integer", "number", "bool"}, name
         # A number that is no count has a unit.
@@ -19,13 +19,13 @@ def test_every_column_says_what_it_is(table):
     [("volume_ml", "mL"), ("csa_max_cm2", "cm^2"), ("ff_mean", "%"), ("asym_volume", "%")],
 )
 def test_units(column, unit):
-    assert column_descriptions(Table.MUSCLES)[column]["Units"] == unit
+    assert Table.MUSCLES.columns[column]["Units"] == unit
 
 
 def test_built_tables_have_all_columns_in_order_and_types():
     data = pd.DataFrame({"n_voxels": [3], "muscle": ["soleus"], "ff_mean": [np.nan]}, index=[7])
     table = build_table(Table.PROFILE, data)
-    assert list(table) == list(column_descriptions(Table.PROFILE))
+    assert list(table) == list(Table.PROFILE.columns)
     assert table.index.tolist() == [0]
     assert table["n_voxels"].dtype == "Int64"
     assert table["muscle"].dtype == "string"

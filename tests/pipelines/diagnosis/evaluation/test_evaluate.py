@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
-from pipelines.diagnosis.evaluation.columns import check_columns, table_descriptions
+from pipelines.columns import described_tables
+from pipelines.diagnosis.evaluation.columns import check_columns
 from pipelines.diagnosis.evaluation.evaluate import EvaluationOptions, evaluate
 from pipelines.errors import DataError
 from tests.pipelines.diagnosis.predicted_cohort import CLASSES, cohort
 
+DESCRIBED = described_tables("pipelines.diagnosis.evaluation")
 QUICK = EvaluationOptions(replicates=50, area_replicates=20, reader_draws=5)
 READERS = pd.DataFrame(
     {
@@ -46,18 +48,16 @@ def evaluation(made):
 
 
 def test_every_described_table_is_there_with_its_columns(evaluation):
-    assert set(evaluation.tables) == set(table_descriptions())
+    assert set(evaluation.tables) == set(DESCRIBED)
     for name, table in evaluation.tables.items():
-        described = [
-            c for c in table_descriptions()[name] if c != "study" or name != "reader_cases"
-        ]
+        described = [c for c in DESCRIBED[name] if c != "study" or name != "reader_cases"]
         assert list(table.columns) == described
         assert len(table)
 
 
 def test_every_level_of_a_table_is_described(evaluation):
     for name, table in evaluation.tables.items():
-        for column, entry in table_descriptions()[name].items():
+        for column, entry in DESCRIBED[name].items():
             if "Levels" in entry:
                 assert set(table[column]) <= set(entry["Levels"]), (name, column)
 
@@ -65,7 +65,7 @@ def test_every_level_of_a_table_is_described(evaluation):
 def test_formats_are_those_described(evaluation):
     for name, table in evaluation.tables.items():
         for column in table.columns:
-            kind = table_descriptions()[name][column]["Format"]
+            kind = DESCRIBED[name][column]["Format"]
             if kind == "integer":
                 assert table[column].dtype.kind == "i", (name, column)
             elif kind == "number":
@@ -111,7 +111,7 @@ def test_only_what_the_input_allows(made):
         options=QUICK,
     )
     missing = {"temperature", "conformal", "novelty", "near_normal", "comparison"}
-    assert set(table_descriptions()) - set(found.tables) == missing | {"readers", "reader_cases"}
+    assert set(DESCRIBED) - set(found.tables) == missing | {"readers", "reader_cases"}
     assert set(found.tables["calibration"]["probabilities"]) == {"as predicted"}
     assert "temperature" not in found.headline
 

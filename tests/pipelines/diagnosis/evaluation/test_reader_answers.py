@@ -40,6 +40,7 @@ def test_sessions_and_studies_make_cases():
 def test_diagnoses_outside_the_model_are_allowed_by_name():
     table = pd.DataFrame(WIDE | {"rank1": ["DMD", "GNE", "IBM"]})
     assert read_answers(table, CLASSES, other_diagnoses=["IBM"]).answers[2, 0] == OTHER
+    assert read_answers(table.replace("IBM", "other"), CLASSES).answers[2, 0] == OTHER
     with pytest.raises(DataError, match="reader G, participant P1: rank1 is 'IBM'") as error:
         read_answers(table, CLASSES)
     assert error.value.hint.startswith("Diagnoses of the model: DMD, GNE, VCP.")
@@ -65,6 +66,7 @@ def test_wrong_answers(change, message):
     [
         ({"participant": ["P1"], "rank1": ["DMD"]}, "reader and participant are needed"),
         ({"reader": ["C"], "participant": ["P1"]}, "rank columns none"),
+        ({"reader": [], "participant": [], "rank1": []}, "the table of readers holds no answer"),
         (
             {"reader": ["C"], "participant": ["P1"], "rank1": ["DMD"], "rank3": ["GNE"]},
             "rank columns rank1, rank3; rank1, rank2, ... without a gap",
@@ -72,7 +74,7 @@ def test_wrong_answers(change, message):
         ({"reader": ["C"], "participant": ["P1"], "rank": [1]}, "rank but no column diagnosis"),
         (
             {"reader": ["C"], "participant": ["P1"], "rank": ["first"], "diagnosis": ["DMD"]},
-            "rank is 'first' in row 0",
+            "rank is 'first' in row 2",
         ),
         (
             {

@@ -5,13 +5,8 @@ import xgboost
 
 from pipelines.diagnosis.explanation.flat_trees import flatten_booster, tile_rows
 from pipelines.diagnosis.explanation.tree_kernel import explain_tile, quadrature
-from pipelines.diagnosis.explanation.values import (
-    FoldEnsemble,
-    explain_folds,
-    explain_native,
-    shap_values,
-)
-from pipelines.errors import DataError, ModelError
+from pipelines.diagnosis.explanation.values import explain_native, shap_values
+from pipelines.errors import ModelError
 from tests.pipelines.diagnosis.explanation.boosters import (
     CLASSES,
     FEATURES,
@@ -150,32 +145,6 @@ def test_draws_are_averaged_and_progress_counts_them():
         found.member_margins, (parts[0].member_margins + parts[1].member_margins) / 2, atol=1e-5
     )
     assert done == [(1, 4), (2, 4), (3, 4), (4, 4)]
-
-
-def test_each_sample_is_explained_by_the_fold_that_did_not_see_it():
-    (first, rows), (second, _) = train(3, seed=1), train(3, seed=2)
-    native = FakeNative(rows[:6, :, None].astype(float))
-    even, odd = np.array([0, 2, 4]), np.array([1, 3, 5])
-    narrow = FakeEnsemble(
-        (FakeMember(data_of(second)),),
-        feature_names=tuple(f"f{i}" for i in reversed(range(FEATURES))),
-        harmonization=FakeHarmonization(),
-    )
-    names = tuple(f"f{i}" for i in range(FEATURES + 1))
-    folds = [FoldEnsemble(ensemble_of(first), even), FoldEnsemble(narrow, odd)]
-    values, base = explain_folds(iter(folds), native, tuple("abcd"), names)
-    own = shap_values(ensemble_of(first), rows[even].astype(float))
-    other = shap_values(narrow, rows[odd].astype(float))
-    np.testing.assert_array_equal(values[even][..., :FEATURES], own.values)
-    np.testing.assert_array_equal(values[odd][..., :FEATURES], other.values[..., ::-1])
-    assert not values[..., FEATURES].any()
-    np.testing.assert_array_equal(base[odd], np.tile(other.base, (3, 1)))
-    with pytest.raises(DataError, match="do not hold every sample exactly once"):
-        explain_folds(folds[:1], native, tuple("abcd"), names)
-    with pytest.raises(DataError, match="list of features lacks f6"):
-        explain_folds(folds, native, tuple("abcd"), names[:6])
-    with pytest.raises(DataError, match="different classes"):
-        explain_folds(folds, native, tuple("abce"), names)
 
 
 @pytest.mark.parametrize("depth", [1, 6, 7, 20])

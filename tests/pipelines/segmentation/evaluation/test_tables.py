@@ -10,7 +10,6 @@ from scipy import stats
 from pipelines.segmentation.evaluation.tables import (
     METRICS,
     Table,
-    column_descriptions,
     muscle_table,
     summary_table,
 )
@@ -47,7 +46,7 @@ def of(summary, name, metric):
 
 
 def test_muscle_table_has_all_columns_and_rows(muscles):
-    assert list(muscles) == list(column_descriptions(Table.MUSCLES))
+    assert list(muscles) == list(Table.MUSCLES.columns)
     assert list(muscles["case"]) == ["sub-01"] * 3 + ["sub-02"] * 3
     assert muscles["t2_error"].isna().all()
 
@@ -107,15 +106,15 @@ def test_no_cases_give_empty_tables():
     assert len(empty) == 0
     summary = summary_table(empty)
     assert len(summary) == 0
-    assert list(summary) == list(column_descriptions(Table.SUMMARY))
+    assert list(summary) == list(Table.SUMMARY.columns)
 
 
 @pytest.mark.parametrize("table", list(Table))
 def test_every_column_is_described(table):
-    for name, entry in column_descriptions(table).items():
+    for name, entry in table.columns.items():
         assert entry["Description"].endswith("."), name
         assert entry["Format"] in FORMATS, name
 
 
 def test_metrics_are_columns():
-    assert {metric.column for metric in METRICS} <= set(column_descriptions(Table.MUSCLES))
+    assert {metric.column for metric in METRICS} <= set(Table.MUSCLES.columns)
