@@ -183,7 +183,7 @@ def _segment(
     return Labelling(result.labels, provenance, tuple(result.checks), result.confidence)
 
 
-# Loading a model takes seconds; a worker process keeps it for all its sessions.
+# Loading a large model takes seconds; a worker process keeps it for all its sessions.
 _loaded: dict[tuple[str, str, int], "Segmenter"] = {}
 
 

@@ -36,8 +36,9 @@ from pipelines.segmentation.sliding_window import (
 Backend = Literal["auto", "torch", "openvino"]
 Progress = Callable[[int, int], None]
 
-# Tiles advance by this share of their size. nnU-Net's 0.5 costs about twice as many tiles; the
-# weights fall off towards tile borders, so a thinner overlap changes little.
+# Tiles advance by this share of their size. nnU-Net's 0.5 places them alike in a body of up to one
+# and a half tiles, as nearly every thigh is for the default model; beyond, it costs up to twice as
+# many in each direction.
 TILE_STEP = 0.7
 # Logits held at a time for a two-dimensional network.
 BLOCK_BYTES = 256 * 1024**2
@@ -63,6 +64,8 @@ class Segmenter:
         Arithmetic of the networks.
     tile_step : float
         Step of the sliding window as a share of the tile.
+    body_cut : bool
+        Whether images are cut to the body, which then often fits into one tile.
     """
 
     files: ModelFiles
@@ -72,6 +75,7 @@ class Segmenter:
     backend: str
     precision: str
     tile_step: float
+    body_cut: bool
 
     def provenance(self) -> dict[str, Any]:
         """Return what a sidecar says about the model and how it was run."""
@@ -87,6 +91,7 @@ class Segmenter:
             "PatchSize": list(self.plan.patch_size),
             "NetworkSpacing": list(self.plan.spacing),
             "TileStep": self.tile_step,
+            "BodyCut": self.body_cut,
             "Mirroring": False,
         }
 
@@ -100,8 +105,12 @@ def load_segmenter(
     threads: int | None = None,
     cache_dir: Path | None = None,
     tile_step: float = TILE_STEP,
+    body_cut: bool = True,
 ) -> Segmenter:
     """Load a model for prediction.
+
+    With `tile_step` 0.5 and without `body_cut`, labels are those of nnU-Net's own command without
+    mirroring.
 
     Parameters
     ----------
@@ -119,6 +128,8 @@ def load_segmenter(
         Where converted networks are kept.
     tile_step : float
         Step of the sliding window as a share of the tile, above 0 and at most 1.
+    body_cut : bool
+        Whether images are cut to the body.
 
     Raises
     ------
@@ -148,7 +159,7 @@ def load_segmenter(
         compiled = compile_folds(
             files, plan, precision=chosen, threads=threads, cache_dir=cache_dir
         )
-        return Segmenter(files, plan, compiled, device, backend, chosen, tile_step)
+        return Segmenter(files, plan, compiled, device, backend, chosen, tile_step, body_cut)
     if precision == "bf16":
         raise DeviceError(
             "The torch backend does not compute in bfloat16.",
@@ -158,7 +169,7 @@ def load_segmenter(
 
     folds = load_folds(files, plan, device=device, threads=threads)
     arithmetic = "f32" if device == "cpu" else "f16"  # nnU-Net uses autocast on GPUs
-    return Segmenter(files, plan, folds, device, backend, arithmetic, tile_step)
+    return Segmenter(files, plan, folds, device, backend, arithmetic, tile_step, body_cut)
 
 
 def predict_labels(
@@ -208,7 +219,7 @@ def predict_labels(
     if min(channels.shape) == 0:
         raise DataError(f"The images are empty (shape {channels.shape[1:]}).")
     orientation = files.orientation or CANONICAL
-    prepared = prepare(channels, affine, plan, orientation)
+    prepared = prepare(channels, affine, plan, orientation, body_cut=segmenter.body_cut)
     volume = empty_volume(prepared.axes, plan.n_classes)
     for first, logits in _logits(prepared.data, segmenter, progress):
         write_slices(volume, logits, prepared.axes, first)

@@ -54,7 +54,7 @@ class Prepared:
     Attributes
     ----------
     data : ndarray of float32, shape (c, a, b, d)
-        Normalized channels at the network's voxel size, cut to the body, axes as in the plans.
+        Normalized channels at the network's voxel size, axes as in the plans.
     axes : tuple of AxisMap
         The three axes.
     """
@@ -132,7 +132,12 @@ def body_box(channels: npt.NDArray[np.floating], affine: Affine) -> tuple[slice,
 
 
 def prepare(
-    channels: npt.NDArray[np.floating], affine: Affine, plan: NetworkPlan, orientation: str
+    channels: npt.NDArray[np.floating],
+    affine: Affine,
+    plan: NetworkPlan,
+    orientation: str,
+    *,
+    body_cut: bool = True,
 ) -> Prepared:
     """Normalize and resample a scan as a model's plans say, and cut it to the body.
 
@@ -146,13 +151,21 @@ def prepare(
         The plans to follow.
     orientation : str
         Axis codes of the arrays the model was trained on.
+    body_cut : bool
+        Whether it is cut to the body; else it keeps all that is not zero, as nnU-Net does.
 
     Returns
     -------
     Prepared
+
+    Raises
+    ------
+    DataError
+        If there is no signal.
     """
+    body_voxels = body_box(channels, affine)
     box = np.zeros(channels.shape[1:], bool)
-    box[body_box(channels, affine)] = True
+    box[body_voxels if body_cut else ...] = True
     body = _bounds(to_network_order(box[np.newaxis], orientation, plan.transpose)[0])
     turned = to_network_order(channels, orientation, plan.transpose)
     data = np.ascontiguousarray(turned, np.float32)

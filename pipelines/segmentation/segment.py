@@ -17,7 +17,8 @@ from pipelines.segmentation.islands import remove_strays
 from pipelines.segmentation.plausibility import check_plausibility
 from pipelines.segmentation.predict import Progress, Segmenter, predict_labels
 from pipelines.segmentation.sides import split_sides
-from pipelines.segmentation.single_limb import limb_columns, predict_single_limb
+from pipelines.segmentation.single_limb import find_limbs, limb_columns, predict_single_limb
+from pipelines.water_fat.limbs import Limbs
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ def segment(
     affine: Affine,
     segmenter: Segmenter,
     progress: Progress | None = None,
+    *,
+    limbs: Limbs | None = None,
 ) -> Segmentation:
     """Segment one scan.
 
@@ -62,6 +65,8 @@ def segment(
         A loaded model.
     progress : callable, optional
         Called with the number of tiles done and of all tiles.
+    limbs : Limbs, optional
+        The limbs in the images, if they were found before; models of pairs need them.
 
     Returns
     -------
@@ -75,7 +80,9 @@ def segment(
     """
     files = segmenter.files
     stack = stack_channels(images, files)
-    columns = limb_columns(stack.data, affine) if files.limb_pair else None
+    columns = None
+    if files.limb_pair:
+        columns = limb_columns(limbs or find_limbs(stack.data, affine))
     mirror_checks: list[Check] = []
     if columns is None:
         prediction = predict_labels(stack.data, affine, segmenter, progress)

@@ -17,15 +17,15 @@ from pipelines.quality import Check
 from pipelines.segmentation.predict import Progress, Segmenter, predict_labels
 from pipelines.segmentation.prediction import UNIT_STEPS, Prediction
 from pipelines.water_fat.body import body_mask
-from pipelines.water_fat.limbs import label_limbs
+from pipelines.water_fat.limbs import Limbs, label_limbs
 
 # Air kept between the limb and its mirror image.
 GAP_VOXELS = 4
 _RUNS = 3
 
 
-def limb_columns(channels: npt.NDArray[np.floating], affine: Affine) -> slice | None:
-    """Return the columns that hold the limb if there is one only.
+def find_limbs(channels: npt.NDArray[np.floating], affine: Affine) -> Limbs:
+    """Find the limbs in an image of any kind.
 
     Parameters
     ----------
@@ -34,20 +34,30 @@ def limb_columns(channels: npt.NDArray[np.floating], affine: Affine) -> slice | 
     affine : ndarray of shape (4, 4)
         Their affine, mm.
 
-    Returns
-    -------
-    slice or None
-        Range along axis 0 with a little air; None if there are two limbs.
-
     Raises
     ------
     DataError
         If there is no body in the image.
     """
-    body = body_mask(np.maximum(channels, 0).sum(axis=0), affine)
-    if label_limbs(body, affine).names != ("single",):
+    return label_limbs(body_mask(np.maximum(channels, 0).sum(axis=0), affine), affine)
+
+
+def limb_columns(limbs: Limbs) -> slice | None:
+    """Return the columns that hold the limb if there is one only.
+
+    Parameters
+    ----------
+    limbs : Limbs
+        What the image shows.
+
+    Returns
+    -------
+    slice or None
+        Range along axis 0 with a little air; None if there are two limbs.
+    """
+    if limbs.names != ("single",):
         return None
-    columns = np.flatnonzero(body.any(axis=(1, 2)))
+    columns = np.flatnonzero(limbs.labels.any(axis=(1, 2)))
     return slice(max(0, int(columns[0]) - GAP_VOXELS), int(columns[-1]) + 1 + GAP_VOXELS)
 
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from pipelines.anatomy.vocabulary import Label, muscles, read_label_map
+from pipelines.segmentation.mid_plane import median_slope
 from pipelines.segmentation.sides import split_sides
 
 THIGH = read_label_map("thigh11")
@@ -263,3 +264,11 @@ def test_single_real_thighs(real, side):
     split = split_sides(turned(labels[mine], 25), affine, THIGH)
     assert split.limbs == (side,)
     np.testing.assert_array_equal(split.labels, turned(truth[mine], 25))
+
+
+@pytest.mark.parametrize("x", [[0, 1, 2], [0, 2, 3, 9], [4, 5, 6, 7, 8, 11, 12]])
+def test_slope_is_that_of_theil_and_sen(x):
+    y = np.random.default_rng(len(x)).normal(30, 10, len(x))
+    slope = median_slope(np.array(x), y)
+    assert slope == stats.theilslopes(y, x).slope
+    assert median_slope(np.array(x), 3.0 - 2.0 * np.array(x)) == -2.0

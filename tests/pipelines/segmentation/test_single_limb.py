@@ -5,11 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipelines.segmentation import segment as segment_module
 from pipelines.segmentation.model_files import open_model
 from pipelines.segmentation.predict import load_segmenter
 from pipelines.segmentation.registry import read_registry
 from pipelines.segmentation.segment import segment
-from pipelines.segmentation.single_limb import GAP_VOXELS, limb_columns, predict_single_limb
+from pipelines.segmentation.single_limb import (
+    GAP_VOXELS,
+    find_limbs,
+    limb_columns,
+    predict_single_limb,
+)
+from pipelines.water_fat.dixon import fat_fraction_from_water_fat
+from pipelines.water_fat.limbs import Limbs
 from tests.pipelines.segmentation.tiny_models import SPACING
 
 AFFINE = np.diag([SPACING, SPACING, 6.0, 1.0])
@@ -96,13 +104,13 @@ def discs(*centres):
 
 
 def test_columns_of_a_single_limb():
-    columns = limb_columns(discs(200), AFFINE)
+    columns = limb_columns(find_limbs(discs(200), AFFINE))
     assert columns.start == pytest.approx(140 / SPACING - GAP_VOXELS, abs=2)
     assert columns.stop == pytest.approx(260 / SPACING + GAP_VOXELS, abs=2)
 
 
 def test_pair_is_not_completed():
-    assert limb_columns(discs(90, 260), AFFINE) is None
+    assert limb_columns(find_limbs(discs(90, 260), AFFINE)) is None
 
 
 @pytest.mark.parametrize("pair_only", [True, False])
@@ -117,3 +125,28 @@ def test_only_models_of_pairs_get_mirror_images(segmenter, pair_only):
     assert result.provenance["MirrorCompletion"] is pair_only
     assert ("mirrored_limb" in {check.name for check in result.checks}) is pair_only
     assert result.labels.any() == pair_only
+
+
+def test_limbs_that_were_found_before_are_not_sought_again(segmenter, monkeypatch):
+    water, fat = discs(200)
+    images = {"water": water, "fat": fat}
+    files = replace(segmenter.files, limb_pair=True)
+    pairs = replace(segmenter, files=files)
+    sought = segment(images, AFFINE, pairs)
+    limbs = fat_fraction_from_water_fat(water, fat, AFFINE).limbs
+
+    def never(*_):
+        raise AssertionError("sought")
+
+    monkeypatch.setattr(segment_module, "find_limbs", never)
+    given = segment(images, AFFINE, pairs, limbs=limbs)
+    np.testing.assert_array_equal(given.labels, sought.labels)
+    assert given.provenance == sought.provenance
+    assert given.provenance["MirrorCompletion"]
+
+
+def test_columns_leave_out_arms():
+    labels = np.zeros((90, 20, 3), np.uint8)
+    labels[30:50] = 1
+    columns = limb_columns(Limbs(labels, ("single",)))
+    assert (columns.start, columns.stop) == (30 - GAP_VOXELS, 50 + GAP_VOXELS)

@@ -10,6 +10,7 @@ from pipelines.segmentation.model_files import open_model
 from pipelines.segmentation.predict import load_segmenter
 from pipelines.segmentation.registry import read_registry
 from pipelines.segmentation.segment import segment
+from pipelines.water_fat.dixon import fat_fraction_from_water_fat
 
 # Every second slice: enough anatomy in half of the time.
 SLICES = slice(1, None, 2)
@@ -121,6 +122,18 @@ def test_one_thigh_only(thigh, whole, segmenter, side):
     assert mean_dice(found.labels, whole.labels[half]) > 0.8
     assert level(found, "sides") == level(found, "mirrored_limb") == "warn"
     assert level(found, "body_region") == "pass"
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_limbs_of_the_fat_fraction_give_the_same_labels(thigh, segmenter, share):
+    water, fat, affine = thigh
+    part = (slice(0, int(share * water.shape[0])), slice(None), slice(0, 3))
+    water, fat = water[part], fat[part]
+    limbs = fat_fraction_from_water_fat(water, fat, affine).limbs
+    assert len(limbs.names) == 2 * share
+    images = {"water": water, "fat": fat}
+    given, sought = (segment(images, affine, segmenter, limbs=known) for known in (limbs, None))
+    np.testing.assert_array_equal(given.labels, sought.labels)
 
 
 @pytest.mark.parametrize(
