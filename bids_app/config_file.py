@@ -40,12 +40,14 @@ def read_config_file(path: Path) -> dict[str, Any]:
     ------
     AppError
         ``INPUT_MISSING`` if the file cannot be read; ``USAGE`` if it is no YAML mapping, names an
-        unknown setting or holds a value of the wrong kind.
+        unknown setting, holds a value of the wrong kind or a key twice.
     """
     import yaml
 
+    from bids_app.yaml_loading import load_yaml
+
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise AppError(
             f"The configuration file {path} cannot be read: {error}.",

@@ -9,12 +9,9 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bids_app.errors import AppError, ExitCode
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DATATYPE = "mr-quant"
 
@@ -117,7 +114,8 @@ def diagnosis_files(session: SessionId) -> dict[str, Path]:
 
 def sidecar(path: Path) -> Path:
     """Return the JSON sidecar of an image or table."""
-    return path.with_name(path.name.removesuffix(".nii.gz").removesuffix(".tsv") + ".json")
+    stem = path.name.removesuffix(".gz").removesuffix(".nii").removesuffix(".tsv")
+    return path.with_name(f"{stem}.json")
 
 
 def prepare_output(output_dir: Path) -> None:
@@ -153,14 +151,6 @@ def write_text(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def table_text(frame: "pd.DataFrame") -> str:
-    """Return a table as TSV text; missing values become ``n/a``."""
-    text: str = frame.to_csv(
-        sep="\t", index=False, na_rep="n/a", float_format="%.6g", lineterminator="\n"
-    )
-    return text
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

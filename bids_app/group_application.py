@@ -92,6 +92,7 @@ def apply_to_cohort(
         "Name": model.name,
         "Folder": Path(os.path.relpath(folder, settings.output_dir)).as_posix(),
         "Origin": model.origin,
+        "Calibrated": model.calibrated,
         "Created": model.created,
         "Classes": list(model.classes),
         "Members": len(model.ensemble.members),

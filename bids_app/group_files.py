@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bids_app.derivatives import sidecar
 from bids_app.provenance import generated_by
 from bids_app.result_writer import SessionWriter
 
@@ -17,10 +18,19 @@ REPORT = Path("group.html")
 SUMMARY = Path("group_summary.json")
 MODELS = Path("models")
 
+# A table of more rows is compressed; a million rows of the trace have about 150 MB.
+MOST_PLAIN_ROWS = 1_000_000
 
-def table_path(name: str) -> Path:
+
+def table_path(name: str, rows: int = 0) -> Path:
     """Return the file of a table of ``group_columns.json``, relative to the output folder."""
-    return Path(f"{name}.tsv")
+    return Path(f"{name}.tsv.gz" if rows > MOST_PLAIN_ROWS else f"{name}.tsv")
+
+
+def find_table(name: str, folder: Path) -> Path | None:
+    """Return the file of a table in a folder, compressed or not; None if there is none."""
+    paths = (folder / f"{name}{ending}" for ending in (".tsv", ".tsv.gz"))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def table_names() -> tuple[str, ...]:
@@ -48,13 +58,14 @@ def write_tables(
         If a table has a column that ``group_columns.json`` does not describe.
     """
     for name, frame in tables.items():
-        writer.table(table_path(name), _without_empty_sessions(frame))
+        path = table_path(name, len(frame))
+        writer.table(path, _without_empty_sessions(frame))
         content = {
             **describe_columns(name, [str(column) for column in frame]),
             **about.get(name, {}),
             "GeneratedBy": [generated_by()],
         }
-        writer.json(table_path(name).with_suffix(".json"), content)
+        writer.json(sidecar(path), content)
 
 
 def describe_columns(name: str, columns: list[str]) -> dict[str, Any]:

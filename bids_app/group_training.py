@@ -187,7 +187,7 @@ def _evaluate(
     readers: "pd.DataFrame | None",
 ) -> "Evaluation":
     """Evaluate the predictions of the outer folds."""
-    from pipelines.diagnosis.evaluation.evaluate import evaluate
+    from pipelines.diagnosis.evaluation.evaluate import EvaluationOptions, evaluate
     from pipelines.diagnosis.model import complete_features
 
     features = ensemble.harmonization.transform(cohort.subset(nested.samples.index))
@@ -201,6 +201,7 @@ def _evaluate(
         features=complete_features(ensemble, features),
         comparators=nested.comparators,
         readers=readers,
+        options=EvaluationOptions(temperature=ensemble.combine == "margins"),
     )
 
 

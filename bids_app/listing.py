@@ -6,11 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bids_app.errors import as_app_errors
+from bids_app.errors import AppError, as_app_errors
 from pipelines.anatomy.vocabulary import muscles
 from pipelines.harmonization.scales import scales
 
 _DIAGNOSIS_COLUMNS = ("name", "created", "origin", "diagnoses", "balanced_accuracy", "folder")
+_DAMAGED_COLUMNS = ("folder", "damaged")
 
 
 def listing(
@@ -41,17 +42,20 @@ def listing(
     Raises
     ------
     AppError
-        ``UNAVAILABLE`` if the additional registry or a diagnosis model is unusable.
+        ``UNAVAILABLE`` if the additional registry, or the only diagnosis model, is unusable; of
+        several models in a folder the damaged ones are listed with the reason.
     """
     rows, columns = _rows(what, registry)
-    of_diagnosis = []
+    of_diagnosis: list[dict[str, Any]] = []
     if what == "models" and diagnosis_models is not None:
         of_diagnosis = list(_diagnosis_rows(diagnosis_models))
     if as_json:
         return json.dumps([*rows, *of_diagnosis], indent=2)
     tables = [_table(rows, columns)]
-    if of_diagnosis:
-        tables.append(_table(of_diagnosis, _DIAGNOSIS_COLUMNS))
+    for names, damaged in ((_DIAGNOSIS_COLUMNS, False), (_DAMAGED_COLUMNS, True)):
+        chosen = [row for row in of_diagnosis if ("damaged" in row) == damaged]
+        if chosen:
+            tables.append(_table(chosen, names))
     return "\n\n".join(tables)
 
 
@@ -73,8 +77,14 @@ def _diagnosis_rows(path: Path) -> Iterator[dict[str, Any]]:
 
     found = sorted(path.glob("*/model.json"))
     for folder in [description.parent for description in found] or [path]:
-        with as_app_errors():
-            model = summarize_model(folder)
+        try:
+            with as_app_errors():
+                model = summarize_model(folder)
+        except AppError as error:
+            if not found:
+                raise
+            yield {"folder": str(folder), "damaged": error.message}
+            continue
         accuracy = model.balanced_accuracy
         yield {
             **asdict(model),

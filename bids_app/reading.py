@@ -1,10 +1,16 @@
 """Read a file of the input, or say why it cannot be read and what to do about it."""
 
+import errno
 import hashlib
+import os
+import stat
+from io import BufferedReader
 from pathlib import Path
 
 from bids_app.errors import AppError, ExitCode
 
+# Bytes that tell a placeholder.
+_START = 100
 # First bytes of the small text files that stand for content kept elsewhere, and what fetches it.
 _PLACEHOLDERS = {
     b"/annex/objects/": "datalad get",
@@ -18,11 +24,12 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
     Raises
     ------
     AppError
-        ``INPUT_MISSING`` if it is absent, may not be read, or only stands for content that has
-        not been fetched (DataLad, git-annex, Git LFS); ``IO_FAILURE`` if reading fails.
+        ``INPUT_MISSING`` if it is absent, may not be read, is no regular file, or only stands for
+        content that has not been fetched (DataLad, git-annex, Git LFS); ``IO_FAILURE`` if
+        reading fails.
     """
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             content = stream.read(most)
     except FileNotFoundError as error:
         raise _absent(path) from error
@@ -44,9 +51,36 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
     return content
 
 
+def open_file(path: Path) -> BufferedReader:
+    """Open a regular file; a pipe or device, which may never come to an end, is none.
+
+    Raises
+    ------
+    AppError
+        ``INPUT_MISSING`` if it is no regular file.
+    OSError
+        If it cannot be opened.
+    """
+    # Without waiting for somebody to write into a pipe.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise AppError(
+        f"{path} is no regular file but a pipe or a device.",
+        ExitCode.INPUT_MISSING,
+        "Write the content to a file and name that.",
+    )
+
+
 def checksum(path: Path) -> str:
     """Return the SHA-256 of a file as hexadecimal digits; errors as :func:`read_bytes`."""
-    return hashlib.sha256(read_bytes(path)).hexdigest()
+    read_bytes(path, _START)  # says in our words why a file cannot be read
+    with open_file(path) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_text(path: Path) -> str:

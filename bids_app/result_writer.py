@@ -7,6 +7,7 @@ moved lets the next run clear a session that was killed on the way.
 """
 
 import fcntl
+import gzip
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -15,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bids_app.derivatives import set_default_mode, table_text, write_json
+from bids_app.derivatives import set_default_mode, write_json
 from bids_app.errors import AppError, ExitCode
 from bids_app.reading import checksum
+from bids_app.table_text import table_parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 COMPLETE_SESSIONS = "logs/complete"
 FAILED_SESSIONS = "logs/failed"
 _STAGING = "logs/staging"
+# Higher levels take several times as long for a few percent.
+_COMPRESSION = 3
 _MOVING = "logs/moving"
 
 
@@ -96,8 +100,18 @@ class SessionWriter:
         nib.save(image, self._path(name))
 
     def table(self, name: Path, frame: "pd.DataFrame") -> None:
-        """Write a TSV table; missing values become ``n/a``."""
-        self._path(name).write_text(table_text(frame), encoding="utf-8")
+        """Write a TSV table, compressed if its name ends so; missing values become ``n/a``."""
+        path = self._path(name)
+        if name.suffix == ".gz":
+            # Without a time in it, so that the same table gives the same file.
+            with (
+                path.open("wb") as stream,
+                gzip.GzipFile("", "wb", _COMPRESSION, stream, mtime=0) as packed,
+            ):
+                packed.writelines(part.encode("utf-8") for part in table_parts(frame))
+        else:
+            with path.open("w", encoding="utf-8", newline="\n") as text:
+                text.writelines(table_parts(frame))
 
     def json(self, name: Path, content: Mapping[str, Any]) -> None:
         """Write a JSON file."""

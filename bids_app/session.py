@@ -217,8 +217,13 @@ def rewrite_report(task: SessionTask) -> Outcome:
 
 def describe_session(session: Session, settings: Settings) -> list[str]:
     """Say what would be done with a session, one line for it and one for each stack."""
-    complete = read_marker(settings.output_dir, session.id) is not None
-    state = "complete before" if complete and not settings.overwrite else "would be processed"
+    marker = None if settings.overwrite else read_marker(settings.output_dir, session.id)
+    state = "would be processed"
+    if marker is not None:
+        only_diagnosis = settings.diagnosis_model is not None and marker.get(_DIAGNOSIS) is None
+        state = "complete before" + (
+            ", only its diagnoses would be ranked" if only_diagnosis else ""
+        )
     reason = unusable_reason(session)
     lines = [f"{session.id.name}: {state if reason is None else 'cannot be processed'}"]
     for stack in session.stacks:

@@ -81,7 +81,11 @@ def write_diagnosis(settings: Settings, result: OwnResult, writer: SessionWriter
         model = session_model(settings.diagnosis_model)
         answers = answer_tables(settings, model, native)
     about = {
-        "DiagnosisModel": {**(model_identity(settings) or {}), "Origin": model.origin},
+        "DiagnosisModel": {
+            **(model_identity(settings) or {}),
+            "Origin": model.origin,
+            "Calibrated": model.calibrated,
+        },
         "GeneratedBy": [generated_by()],
     }
     for table, path in diagnosis_files(session).items():

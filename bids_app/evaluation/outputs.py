@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from bids_app.derivatives import table_text, write_json, write_text
+from bids_app.derivatives import write_json, write_text
 from bids_app.evaluation.bland_altman import QUANTITIES, bland_altman_svg
 from bids_app.provenance import generated_by
+from bids_app.table_text import table_text
 from pipelines.segmentation.evaluation.tables import (
     ALL,
     Table,

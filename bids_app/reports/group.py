@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from bids_app.group_files import SUMMARY, table_path
+from bids_app.group_files import SUMMARY
 from bids_app.reports.audit_view import audit_view
 from bids_app.reports.cohort_view import cohort_view
 from bids_app.reports.group_content import GroupContent
@@ -129,7 +129,7 @@ def _methods(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _files(content: GroupContent, words: Mapping[str, str]) -> Sequence[tuple[str, str]]:
     """Return the files beside the page with what they hold."""
-    listed = [(table_path(name).name, words[name]) for name in content.tables]
+    listed = [(content.files[name], words[name]) for name in content.tables]
     listed.append((SUMMARY.name, words["group_summary"]))
     if content.evaluation:
         folder = content.summary["Model"]["Folder"]

@@ -62,6 +62,8 @@ class PerformanceView:
         Confidence against accuracy.
     calibration : Table or None
         Errors of calibration.
+    calibrated : str
+        Whether and how probabilities are calibrated.
     conformal : Table or None
         Coverage of prediction sets.
     subgroups : Sequence of (str, Table)
@@ -80,6 +82,7 @@ class PerformanceView:
     precision_recall: LineChart
     reliability: LineChart | None
     calibration: Table | None
+    calibrated: str
     conformal: Table | None
     subgroups: Sequence[tuple[str, Table]]
     readers: Table | None
@@ -118,6 +121,7 @@ def performance_view(
         _curves(curves, "precision_recall", "recall", "precision", words),
         _reliability(tables.get("reliability")),
         _calibration(tables.get("calibration")),
+        words["temperature_text" if "temperature" in tables else "uncalibrated_text"],
         _conformal(tables.get("conformal")),
         _subgroups(tables["subgroups"], words),
         _readers(tables.get("readers")),

@@ -17,7 +17,7 @@ from pipelines.diagnosis.nested import NestedResult
 from pipelines.diagnosis.trust.conformal import ConformalSets, fit_conformal
 from pipelines.diagnosis.trust.near_normal import NearNormal, fit_near_normal
 from pipelines.diagnosis.trust.novelty import Novelty, fit_novelty
-from pipelines.diagnosis.trust.temperature import fit_temperature
+from pipelines.diagnosis.trust.temperature import fit_temperature, fold_probabilities
 from pipelines.errors import DataError
 from pipelines.harmonization.harmonize import Harmonization
 from pipelines.harmonization.native import NativeScores
@@ -90,6 +90,11 @@ class DiagnosisModel:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def calibrated(self) -> bool:
+        """Whether a temperature makes its probabilities honest: for averaged margins only."""
+        return self.ensemble.combine == "margins"
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Diagnoses the model knows."""
         return self.ensemble.classes
@@ -144,19 +149,20 @@ def build_model(
     """
     cohort = training_cohort(native, labels, nested.protocol.minimum_samples)
     patients = cohort.patients
-    temperature = 1.0
+    fitted = ensemble
+    probabilities: npt.NDArray[Any] = nested.probabilities
     if ensemble.combine == "margins":
         temperature = fit_temperature(nested.margins, nested.y).value
-    calibrated = replace(ensemble, temperature=temperature)
+        fitted = replace(ensemble, temperature=temperature)
+        probabilities = fold_probabilities(nested.margins, nested.y, nested.fold)
     prepared = complete_features(ensemble, ensemble.harmonization.transform(cohort.native))
-    probabilities = calibrated.probabilities(nested.margins[None])
     percent = muscle_percent(ensemble.harmonization, cohort.native)
     mean, highest = involvement(percent)
     names = np.array(cohort.classes, dtype=object)[cohort.y]
     _, first = np.unique(patients.astype(str), return_index=True)
     return DiagnosisModel(
         name=name,
-        ensemble=calibrated,
+        ensemble=fitted,
         origin=origin,
         near_normal=fit_near_normal(mean, highest, names, patients),
         conformal=_unless_too_few(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import stat
@@ -18,6 +19,8 @@ DESCRIPTION = "model.json"
 # Sixty members of 300 rounds and twenty deep classes take 0.6 GB.
 MAX_TOTAL_BYTES = 4 * 1024**3
 MAX_DESCRIPTION_BYTES = 64 * 1024**2
+# Of a whole number; longer ones do not fit into 64 bits.
+_MOST_DIGITS = 18
 _HINT = "Copy the model again from where it was made, or train it again."
 
 
@@ -88,7 +91,12 @@ def read_description(folder: Path) -> dict[str, Any]:
         )
     data = _regular_bytes(path, MAX_DESCRIPTION_BYTES)
     try:
-        description = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+        description = json.loads(
+            data.decode("utf-8"),
+            parse_constant=_no_constant,
+            parse_float=_finite_float,
+            parse_int=_short_int,
+        )
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} is not valid JSON: {error}.", _HINT) from error
     if isinstance(description, dict) and description.get("format_version", 1) != 1:
@@ -210,6 +218,19 @@ def _regular_bytes(path: Path, limit: int, *, expected: int | None = None) -> by
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is larger than any number that can be computed with")
+    return number
+
+
+def _short_int(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"{text[:20]}... has {len(text)} digits")
+    return int(text)
 
 
 def _umask() -> int:

@@ -7,8 +7,6 @@ A model is a folder: ``model.json`` (all settings, and the SHA-256 of every othe
 
 import io
 import math
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,8 @@ import pandas as pd
 from pipelines.diagnosis.card import model_card
 from pipelines.diagnosis.ensemble import Ensemble, Member, MemberParameters
 from pipelines.diagnosis.model import DiagnosisModel, Origin
+from pipelines.diagnosis.model_arrays import array_file, read_arrays
+from pipelines.diagnosis.model_checks import check_model
 from pipelines.diagnosis.model_folder import (
     DESCRIPTION,
     read_description,
@@ -35,14 +35,6 @@ from pipelines.errors import DataError, ModelError
 from pipelines.harmonization.harmonize import Harmonization
 
 _ARRAYS, _CARD, _TRAINING = "arrays.npz", "MODEL_CARD.md", "training"
-# Arrays of the file with their types; one row per feature (p) or reference patient.
-_ARRAY_TYPES = {
-    "mean": np.float64,
-    "sd": np.float64,
-    "reference": np.float32,
-    "muscle_reference": np.float32,
-}
-_MAX_ARRAY_BYTES = 1024**3
 
 
 @dataclass(frozen=True)
@@ -92,7 +84,7 @@ def save_model(model: DiagnosisModel, folder: Path) -> None:
     """
     tables = {**model.tables, _TRAINING: model.training}
     content = {
-        _ARRAYS: _array_file(model),
+        _ARRAYS: array_file(model),
         _CARD: model_card(model).encode("utf-8"),
         **{f"tables/{name}.tsv": _table_file(table) for name, table in tables.items()},
         **{
@@ -118,7 +110,9 @@ def load_model(folder: Path) -> DiagnosisModel:
         names the file.
     """
     description, content = read_folder(folder)
-    arrays = _read_arrays(content, folder / _ARRAYS)
+    if _ARRAYS not in content:
+        raise ModelError(f"{folder / DESCRIPTION} does not list {_ARRAYS}.", "Train again.")
+    arrays = read_arrays(content[_ARRAYS], folder / _ARRAYS)
     try:
         return _model(description, content, arrays, folder)
     except (DataError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -203,49 +197,9 @@ def _member_file(number: int) -> str:
     return f"members/member-{number:03d}.ubj"
 
 
-def _array_file(model: DiagnosisModel) -> bytes:
-    preparation = model.ensemble.preparation
-    arrays = {
-        "mean": preparation.mean,
-        "sd": preparation.sd,
-        "reference": preparation.reference,
-        "muscle_reference": model.muscle_reference,
-    }
-    stream = io.BytesIO()
-    np.savez_compressed(
-        stream,
-        allow_pickle=False,
-        **{name: np.asarray(array, _ARRAY_TYPES[name]) for name, array in arrays.items()},
-    )
-    return stream.getvalue()
-
-
 def _table_file(table: pd.DataFrame) -> bytes:
     text = table.to_csv(sep="\t", index=False, na_rep="n/a", lineterminator="\n")
     return text.encode("utf-8")
-
-
-def _read_arrays(content: Mapping[str, bytes], path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Read the arrays; refuse objects, other arrays and files that unpack to absurd sizes."""
-    if _ARRAYS not in content:
-        raise ModelError(f"{path.parent / DESCRIPTION} does not list {path.name}.", "Train again.")
-    try:
-        with zipfile.ZipFile(io.BytesIO(content[_ARRAYS])) as archive:
-            members = {item.filename: item.file_size for item in archive.infolist()}
-        if set(members) != {f"{name}.npy" for name in _ARRAY_TYPES}:
-            raise ValueError(f"it holds {', '.join(sorted(members)) or 'nothing'}")
-        if sum(members.values()) > _MAX_ARRAY_BYTES:
-            raise ValueError(f"it unpacks to {sum(members.values())} bytes")
-        with np.load(io.BytesIO(content[_ARRAYS]), allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in _ARRAY_TYPES}
-        wrong = [name for name, array in arrays.items() if array.dtype != _ARRAY_TYPES[name]]
-        if wrong:
-            raise ValueError(f"{wrong[0]} is of type {arrays[wrong[0]].dtype}")
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise ModelError(
-            f"{path} does not hold the arrays of a model: {error}.", "Train the model again."
-        ) from error
-    return arrays
 
 
 def _model(
@@ -276,7 +230,7 @@ def _model(
         created=description["created"],
         versions=description["versions"],
     )
-    _check_fit(model, description)
+    check_model(model, description)
     return model
 
 
@@ -311,43 +265,3 @@ def _read_table(data: bytes, path: Path) -> pd.DataFrame:
         )
     except (UnicodeDecodeError, ValueError) as error:
         raise ModelError(f"{path} is no table: {error}.", "Train the model again.") from error
-
-
-def _check_fit(model: DiagnosisModel, description: Mapping[str, Any]) -> None:
-    """Check that the parts of a model belong together, before anything is computed with them."""
-    from pipelines.diagnosis.explanation.booster_file import read_booster
-
-    ensemble, preparation = model.ensemble, model.ensemble.preparation
-    features = len(ensemble.feature_names)
-    width, muscles = (features,), len(ensemble.harmonization.muscles)
-    problems = {
-        "feature_names": list(ensemble.feature_names) == description["feature_names"],
-        "classes": len(set(model.classes)) == len(model.classes),
-        "arrays mean and sd": preparation.mean.shape == preparation.sd.shape == width,
-        "array reference": preparation.reference.ndim == 2
-        and preparation.reference.shape[1] == features
-        and len(preparation.reference) > 0,
-        "array muscle_reference": model.muscle_reference.shape[1:] == (muscles,),
-        "categorical": all(column < features for column in preparation.categorical),
-        "conformal": model.conformal is None
-        or (
-            model.conformal.classes == model.classes
-            and len(model.conformal.groups) == len(model.classes)
-            and set(model.conformal.groups) <= set(model.conformal.scores)
-        ),
-        "novelty": model.novelty is None
-        or (
-            model.novelty.classes == model.classes
-            and model.novelty.class_distance.means.shape == (len(model.classes), features)
-            and model.novelty.class_distance.covariance.shape == (features, features)
-        ),
-    }
-    wrong = [name for name, fits in problems.items() if not fits]
-    if wrong:
-        raise ValueError(f"{wrong[0]} does not fit the rest")
-    for entry, member in zip(description["members"], ensemble.members, strict=True):
-        booster = read_booster(member.data, entry["file"])
-        if (len(booster.base), booster.features) != (len(model.classes), features):
-            raise ValueError(
-                f"{entry['file']} has {len(booster.base)} classes and {booster.features} features"
-            )

@@ -23,6 +23,9 @@ Order = Literal["scale_first", "sides_first"]
 PATIENT_FEATURES = ("mean_involvement", "asymmetry_mean", "asymmetry_sd", "age", "sex")
 SEX_CODES: Mapping[str, float] = {"M": 0.0, "F": 1.0}
 
+MOST_DRAWS = 1000
+"""Each draw costs a whole prediction, and their mean is steady long before."""
+
 _KINDS = (
     ("relative", bool, "true or false"),
     ("coverage", (int, float), "a number"),
@@ -87,6 +90,14 @@ class HarmonizationOptions:
             )
         if self.draws < 1:
             raise DataError(f"Number of draws {self.draws} is below 1.", "Take at least one.")
+        if self.draws > MOST_DRAWS:
+            raise DataError(
+                f"Number of draws {self.draws} is above {MOST_DRAWS}.",
+                "A prediction takes as many times longer; more than a few dozen change nothing.",
+            )
+
+        if self.seed < 0:
+            raise DataError(f"Harmonization seed {self.seed} is below 0.", "Take 0 or more.")
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

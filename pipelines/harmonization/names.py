@@ -3,12 +3,17 @@
 The names of the vocabulary and its spellings (:mod:`pipelines.anatomy.label_names`) are known
 everywhere; ``names.tsv`` adds what only tables of scores contain, above all groups of muscles that
 were scored as one. A user adds names in a file of the same form.
+
+``ambiguous_names.tsv`` lists names that tables of different body regions use for different muscles,
+such as GM for the medial gastrocnemius and the gluteus maximus: they mean nothing until the user
+says which. An abbreviation stays out of it where the other meaning is no muscle of the features
+(SA, BB) or not in use beside the first (AM, TA, GL, VM).
 """
 
 import csv
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Literal
@@ -35,10 +40,13 @@ class MuscleNames:
         is to be left out.
     regrouping : Regrouping
         Tells which names of groups are known beside the muscles of the vocabulary.
+    ambiguous : mapping of str to tuple of str
+        Lower-case names without side that have several meanings, unless ``spellings`` has them.
     """
 
     spellings: Mapping[str, str | None]
     regrouping: Regrouping
+    ambiguous: Mapping[str, tuple[str, ...]]
 
     def match(self, column: str) -> tuple[str | None, ScoreSide] | None:
         """Find the muscle and side that a column means.
@@ -52,14 +60,21 @@ class MuscleNames:
         -------
         tuple or None
             Our name (None for a column to be left out) and the side (``mean`` if none is stated);
-            None if the name is not known.
+            None if the name is not known, or has several :meth:`meanings`.
         """
         spelling, side = split_side(column)
         score_side: ScoreSide = "mean" if side == "both" else side
         if spelling in self.spellings:
             return self.spellings[spelling], score_side
+        if spelling in self.ambiguous:
+            return None
         found = match_name(column)
         return None if found is None else (found[0], score_side)
+
+    def meanings(self, column: str) -> tuple[str, ...]:
+        """Return what an ambiguous name may mean; nothing for any other name."""
+        spelling = split_side(column)[0]
+        return () if spelling in self.spellings else self.ambiguous.get(spelling, ())
 
     def suggestions(self, column: str) -> list[str]:
         """Return known names that look like an unknown one, best first."""
@@ -118,7 +133,7 @@ class MuscleNames:
                     "Keep one row per name; sides are taken off the name.",
                 )
             added[spelling] = muscle
-        return MuscleNames({**self.spellings, **added}, self.regrouping)
+        return replace(self, spellings={**self.spellings, **added})
 
     def unknown_text(self, column: str) -> str:
         """Quote an unknown name, with what may have been meant."""
@@ -137,6 +152,14 @@ def default_names() -> MuscleNames:
     """Return the names that come with the package."""
     regrouping = default_regrouping()
     own = {name.replace("_", " "): name for name in regrouping.targets}
-    text = (files("pipelines.harmonization") / "names.tsv").read_text(encoding="utf-8")
-    rows = csv.DictReader(text.splitlines(), delimiter="\t")
-    return MuscleNames(own, regrouping).with_map(rows, "names.tsv")
+    ambiguous: dict[str, tuple[str, ...]] = {}
+    for row in _read_rows("ambiguous_names.tsv"):
+        spelling = split_side(row["source_name"])[0]
+        ambiguous[spelling] = (*ambiguous.get(spelling, ()), row["muscle"])
+    names = MuscleNames(own, regrouping, ambiguous)
+    return names.with_map(_read_rows("names.tsv"), "names.tsv")
+
+
+def _read_rows(name: str) -> list[dict[str, str]]:
+    text = (files("pipelines.harmonization") / name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines(), delimiter="\t"))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pipelines.anatomy.label_names import split_side
 from pipelines.errors import DataError, quoted
 from pipelines.harmonization.names import MuscleNames, ScoreSide
 from pipelines.harmonization.people import column_role, columns_by_role
@@ -83,6 +84,14 @@ def read_layout(table: pd.DataFrame, names: MuscleNames, source: str) -> Layout:
                 "Keep one, or map the other to n/a in a muscle map (--muscle-map).",
             )
         muscles[column] = (muscle, side)
+    for column in unknown:
+        if meanings := names.meanings(column):
+            raise DataError(
+                f"{source}, row 1: {quoted(column)} is ambiguous; it may mean "
+                f"{', '.join(meanings[:-1])} or {meanings[-1]}.",
+                "Say which in a muscle map (--muscle-map): a TSV file with the columns source_name "
+                f"and muscle, here with a row {split_side(column)[0]} and {meanings[0]}.",
+            )
     if unknown:
         named = ", ".join(names.unknown_text(column) for column in unknown[:_MOST_NAMED])
         more = len(unknown) - _MOST_NAMED

@@ -1,6 +1,9 @@
 """Follow every score from the cell it was read from to the feature it became part of."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pipelines.harmonization.harmonize import Harmonization
@@ -64,31 +67,40 @@ def trace_scores(
 
     routes = score_routes(table, rules)
     row, cell, level = routes["row"], routes["cell"], routes["level"]
-    unserved = np.setdiff1d(np.arange(len(table.scores)), row)
     winner = np.full(native.values.size, -1, dtype=np.int64)
     for step in np.unique(level)[::-1]:
         winner[cell[level == step]] = step
     sample, muscle = np.divmod(cell // len(SCORE_SIDES), len(rules.features))
-    names = np.array(rules.features, dtype=object)
-    column = pd.Index(harmonization.muscles).get_indexer(pd.Index(names))[muscle]
+    names = pd.Index(rules.features)
+    column = pd.Index(harmonization.muscles).get_indexer(names)[muscle]
     kept = column >= 0
+    operations = [rules.operation(step) for step in range(level.max(initial=0) + 1)]
+    kinds = pd.Index(dict.fromkeys(operations))
 
-    traced = table.scores.iloc[np.concatenate([row, unserved])].rename(
-        columns={"muscle": "scored_muscle"}
+    served = np.zeros(len(table.scores), dtype=bool)
+    served[row] = True
+    of_score = np.concatenate([row, np.flatnonzero(~served)])
+    order = np.argsort(of_score, kind="stable")
+    # Which step a row of the trace tells; none for a score that serves no feature.
+    step_of = np.where(order < len(row), order, -1)
+    traced = table.scores.iloc[of_score[order]].reset_index(drop=True)
+    traced = traced.rename(columns={"muscle": "scored_muscle"}).assign(
+        muscle=_category(muscle, names, step_of),
+        operation=_category(kinds.get_indexer(pd.Index(operations))[level], kinds, step_of),
+        used=_placed((winner[cell] == level) & kept, step_of, False),
+        merged_score=_placed(native.values.reshape(-1)[cell], step_of, np.nan),
+        score_0_100=_placed(np.where(kept, percent[sample, column], np.nan), step_of, np.nan),
+        relative=_placed(np.where(kept, relative[sample, column], np.nan), step_of, np.nan),
     )
-    steps = pd.DataFrame(
-        {
-            "muscle": names[muscle],
-            "operation": np.array([rules.operation(s) for s in range(level.max(initial=0) + 1)])[
-                level
-            ],
-            "used": (winner[cell] == level) & kept,
-            "merged_score": native.values.reshape(-1)[cell],
-            "score_0_100": np.where(kept, percent[sample, column], np.nan),
-            "relative": np.where(kept, relative[sample, column], np.nan),
-        }
-    ).reindex(np.arange(len(traced)))
-    steps["used"] = steps["used"].eq(True)
-    traced = pd.concat([traced.reset_index(drop=True), steps], axis=1)
-    order = np.argsort(np.concatenate([row, unserved]), kind="stable")
-    return traced[list(TRACE_COLUMNS)].iloc[order].reset_index(drop=True)
+    return traced[list(TRACE_COLUMNS)]
+
+
+def _placed(values: npt.NDArray[Any], step_of: npt.NDArray[np.intp], none: Any) -> npt.NDArray[Any]:
+    """Return the value of the step that each row tells, or another one where it tells none."""
+    return np.append(values, none)[step_of].astype(values.dtype)
+
+
+def _category(
+    codes: npt.NDArray[np.integer[Any]], names: "pd.Index[str]", step_of: npt.NDArray[np.intp]
+) -> "pd.Categorical[Any]":
+    return pd.Categorical.from_codes(_placed(codes, step_of, -1), categories=names)

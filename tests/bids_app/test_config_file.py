@@ -55,6 +55,32 @@ verbosity: 0
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed: 1\nnprocs: 2\nseed: 3\n", "'seed' in line 3 stands in line 1 already"),
+        (
+            "training:\n  trials: 3\n  outer_folds: 5\n  trials: 90\n",
+            "'trials' in line 4 stands in line 2 already",
+        ),
+        ("{seed: 1,\n seed: 1}", "'seed' in line 2 stands in line 1 already"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(AppError) as caught:
+        read_config_file(_config(tmp_path, text))
+    assert caught.value.exit_code == ExitCode.USAGE
+    assert message in caught.value.message
+
+
+def test_merged_mappings_may_override_keys(tmp_path: Path) -> None:
+    text = "training: &few {trials: 3}\nharmonization_options: {<<: *few, draws: 2, trials: 4}\n"
+    assert read_config_file(_config(tmp_path, text))["harmonization_options"] == {
+        "trials": 4,
+        "draws": 2,
+    }
+
+
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n"])
 def test_an_empty_configuration_file_sets_nothing(tmp_path: Path, text: str) -> None:
     assert read_config_file(_config(tmp_path, text)) == {}

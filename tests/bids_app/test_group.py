@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bids_app import group_files
 from bids_app.cli import main
 from bids_app.errors import ExitCode
 from pipelines.quantification.stacks import join_stacks
@@ -82,6 +83,32 @@ def test_features_are_those_worked_out_by_hand(scored: Path) -> None:
     assert table["diagnosis"].fillna("n/a").tolist() == [person[3] for person in PEOPLE]
     assert pd.isna(table.loc["raw/sub-03", "soleus"])
     assert pd.isna(table.loc["raw/sub-01", "gluteus_maximus"])
+
+
+def test_large_tables_are_compressed_and_the_page_is_the_same(
+    scored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    assert run(scored.parent / "in", out) == ExitCode.OK
+    plain, page = read(out / "group_trace.tsv"), section(out, "harmonization")
+    monkeypatch.setattr(group_files, "MOST_PLAIN_ROWS", 3)
+    assert run(scored.parent / "in", out) == ExitCode.OK
+    assert not (out / "group_trace.tsv").exists()
+    assert (out / "group_trace.json").is_file()
+    packed = out / "group_trace.tsv.gz"
+    assert packed.read_bytes()[4:8] == bytes(4)  # no time, so that equal tables are equal files
+    pd.testing.assert_frame_equal(read(packed), plain)
+    assert section(out, "harmonization") == page
+    assert 'href="group_trace.tsv.gz"' in (out / "group.html").read_text()
+    monkeypatch.undo()
+    assert run(scored.parent / "in", out) == ExitCode.OK
+    assert not packed.exists()
+
+
+def section(out: Path, name: str) -> str:
+    """Return one section of the page of the cohort."""
+    page = (out / "group.html").read_text()
+    return page.partition(f'<section id="{name}">')[2].partition("</section>")[0]
 
 
 def test_a_feature_can_be_traced_to_its_cells(scored: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,32 @@ def test_listing_needs_no_heavy_package(repository: Path, what: str) -> None:
         [sys.executable, "-c", program], cwd=repository, capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+@pytest.fixture
+def models(tmp_path: Path, trained: Path) -> Path:
+    """A folder with a good model between two damaged ones."""
+    folder = tmp_path / "models"
+    for name in ("a", "b", "c"):
+        shutil.copytree(trained / "models" / "first", folder / name)
+    (folder / "a" / "model.json").write_text("{")
+    (folder / "c" / "model.json").write_text("{}")
+    return folder
+
+
+def test_damaged_models_are_listed_with_the_reason(models: Path) -> None:
+    text = listing("models", diagnosis_models=models)
+    good, damaged = text.split("\n\n")[1:]
+    assert [line.split()[0] for line in good.splitlines()] == ["name", "-----", "first"]
+    lines = damaged.splitlines()
+    assert lines[0].split() == ["folder", "damaged"]
+    assert lines[2].startswith(f"{models / 'a'}  {models / 'a' / 'model.json'} is not valid JSON")
+    assert lines[3].startswith(f"{models / 'c'}  {models / 'c' / 'model.json'} is no description")
+    rows = json.loads(listing("models", as_json=True, diagnosis_models=models))[-3:]
+    assert ["damaged" in row for row in rows] == [True, False, True]
+
+
+def test_a_damaged_model_that_was_named_itself_is_an_error(models: Path) -> None:
+    with pytest.raises(AppError, match="is not valid JSON") as caught:
+        listing("models", diagnosis_models=models / "a")
+    assert caught.value.exit_code == ExitCode.UNAVAILABLE

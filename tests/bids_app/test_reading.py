@@ -1,9 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from bids_app.errors import AppError, ExitCode
 from bids_app.reading import read_bytes, read_text
+from bids_app.tables import read_tsv
 from tests.bids_app.mids_tree import make_tree
 
 
@@ -19,6 +21,21 @@ def test_content(tmp_path):
     root = make_tree(tmp_path, {"a": b"\x00\xff", "b": b"\xef\xbb\xbfM\xc3\xbcller"})
     assert read_bytes(root / "a") == b"\x00\xff"
     assert read_text(root / "b") == "Müller"
+
+
+@pytest.mark.parametrize("read", [read_bytes, read_text, read_tsv])
+def test_a_pipe_is_refused_at_once(tmp_path, read):
+    path = tmp_path / "scores.tsv"
+    os.mkfifo(path)
+    error = refusal(path, read)
+    assert error.exit_code == ExitCode.INPUT_MISSING
+    assert error.message == f"{path} is no regular file but a pipe or a device."
+
+
+def test_a_device_is_refused_at_once(tmp_path):
+    path = tmp_path / "participants.tsv"
+    path.symlink_to("/dev/zero")
+    assert "is no regular file" in refusal(path, read_tsv).message
 
 
 def test_dangling_annex_link(tmp_path):

@@ -61,6 +61,13 @@ def test_a_complete_session_gets_only_its_diagnoses_added(
     before = {path: path.stat().st_mtime_ns for path in (out / "sub-01").rglob("mr-quant/*")}
     page = (out / "sub-01.html").read_text()
     assert "Ranked diagnoses" not in page
+    for options, said in (
+        (model_option(trained), "sub-01: complete before, only its diagnoses would be ranked\n"),
+        ([], "sub-01: complete before\n"),
+        ([*model_option(trained), "--overwrite"], "sub-01: would be processed\n"),
+    ):
+        assert main([*command, *options, "--dry-run"]) == ExitCode.OK
+        assert said in capsys.readouterr().out
     with monkeypatch.context() as patch:
         patch.setattr(session_module, "process_stack", never)
         assert main([*command, *model_option(trained)]) == ExitCode.OK

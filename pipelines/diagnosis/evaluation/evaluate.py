@@ -43,6 +43,7 @@ from pipelines.diagnosis.evaluation.reliability import (
 )
 from pipelines.diagnosis.evaluation.subgroups import subgroup_table
 from pipelines.diagnosis.trust.checks import check_length, check_matrix
+from pipelines.diagnosis.trust.temperature import fold_probabilities
 from pipelines.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,9 @@ class EvaluationOptions:
         Whether conformal p-values are smoothed by seeded draws.
     false_positive_rate : float
         Of the flag for patients unlike the training data.
+    temperature : bool
+        Whether the model divides margins by a temperature; if not, margins serve conformal sets
+        only.
     reader_draws : int
         Random fillings of readers' missing answers beside the exact expectation.
     seed : int
@@ -77,6 +81,7 @@ class EvaluationOptions:
     alphas: tuple[float, ...] = (0.1, 0.05, 0.2)
     randomised_sets: bool = False
     false_positive_rate: float = 0.05
+    temperature: bool = True
     reader_draws: int = 0
     seed: int = 0
 
@@ -132,8 +137,8 @@ def evaluate(
         ``mean_involvement`` where present; with ``max_involvement`` also the near-normal flag;
         ``participant``, ``session`` and ``study`` to find the cases of readers.
     margins : array_like, shape (n, K), optional
-        Raw out-of-fold margins: adds temperature scaling and, unless patients are too few (a
-        warning says so), conformal sets.
+        Raw out-of-fold margins: adds temperature scaling (see the options) and, unless patients
+        are too few (a warning says so), conformal sets.
     features : array_like, shape (n, p), optional
         Prepared features without gaps: adds the flag for patients unlike the training data.
         Scaling and imputation fitted on all samples make held-out distances slightly too small.
@@ -163,18 +168,21 @@ def evaluate(
     )
     drawn = resamples(predictions, chosen.replicates, chosen.seed)
     tables = _core_tables(predictions, samples, drawn, chosen)
-    variants = {AS_PREDICTED: predictions}
+    variants, sureness = {AS_PREDICTED: predictions}, predictions.probabilities
     if margins is not None:
-        scaled, added = _margin_tables(predictions, margins, chosen)
-        variants[CALIBRATED] = scaled
-        tables |= added
+        raw = _check_margins(predictions, margins)
+        tables |= _set_tables(predictions, raw, chosen)
+        if chosen.temperature:
+            scaled, tables["temperature"] = calibrated_probabilities(predictions, raw)
+            variants[CALIBRATED] = _with_probabilities(predictions, scaled)
+            sureness = fold_probabilities(raw, predictions.y, predictions.fold)
     tables["calibration"] = calibration_table(variants, drawn)
     tables["reliability"] = reliability_table(variants)
     if features is not None:
         tables["novelty"] = novelty_table(
             predictions,
             check_matrix("features", features),
-            variants.get(CALIBRATED, predictions).probabilities,
+            sureness,
             false_positive_rate=chosen.false_positive_rate,
             seed=chosen.seed,
         )
@@ -200,10 +208,7 @@ def evaluate(
     return Evaluation(checked, _headline(predictions, checked, chosen))
 
 
-def _margin_tables(
-    predictions: Predictions, margins: npt.ArrayLike, options: EvaluationOptions
-) -> tuple[Predictions, dict[str, pd.DataFrame]]:
-    """Return calibrated predictions, and the tables of temperatures and conformal sets."""
+def _check_margins(predictions: Predictions, margins: npt.ArrayLike) -> npt.NDArray[np.float64]:
     raw = check_matrix("margins", margins, columns=len(predictions.classes))
     check_length("margins", raw[:, 0], predictions.n)
     if len(predictions.fold_names) < 2:
@@ -211,8 +216,13 @@ def _margin_tables(
             "there is one fold only, so that no other fold can fit temperature or conformal sets",
             "Leave the margins out or evaluate several folds.",
         )
-    scaled, temperatures = calibrated_probabilities(predictions, raw)
-    tables = {"temperature": temperatures}
+    return raw
+
+
+def _set_tables(
+    predictions: Predictions, raw: npt.NDArray[np.float64], options: EvaluationOptions
+) -> dict[str, pd.DataFrame]:
+    """Return the table of conformal sets, unless there are too few patients for them."""
     try:
         sets = measured_sets(
             predictions,
@@ -221,10 +231,10 @@ def _margin_tables(
             randomised=options.randomised_sets,
             seed=options.seed,
         )
-        tables["conformal"] = coverage_table(predictions, sets, options.alphas)
     except DataError as error:  # all arrays are checked: only patients can be too few
         logger.warning("Conformal sets are not evaluated: %s", error.message)
-    return _with_probabilities(predictions, scaled), tables
+        return {}
+    return {"conformal": coverage_table(predictions, sets, options.alphas)}
 
 
 def _core_tables(

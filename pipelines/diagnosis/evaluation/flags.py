@@ -13,7 +13,7 @@ from pipelines.diagnosis.evaluation.metrics import mean_over_defined, ratio
 from pipelines.diagnosis.evaluation.predictions import ALL, Floats, Predictions
 from pipelines.diagnosis.trust.class_distance import fit_class_distance, held_out_distances
 from pipelines.diagnosis.trust.near_normal import fit_near_normal
-from pipelines.diagnosis.trust.novelty import TypicalityReference, prediction_entropy
+from pipelines.diagnosis.trust.novelty import cross_fitted_flags, prediction_entropy
 from pipelines.diagnosis.trust.patients import one_sample_per_patient
 
 
@@ -41,7 +41,8 @@ def novelty_table(
     features : ndarray, shape (n, p)
         Prepared features of all samples.
     calibrated : ndarray, shape (n, K)
-        Calibrated out-of-fold probabilities.
+        Out-of-fold probabilities as given to
+        :func:`pipelines.diagnosis.trust.novelty.fit_novelty`.
     false_positive_rate : float
         Stated rate of the flag.
     seed : int
@@ -58,13 +59,9 @@ def novelty_table(
         features, predictions.y, len(predictions.classes), predictions.fold
     )
     entropy = prediction_entropy(calibrated)
-    fold = predictions.fold[rows]
-    flagged = np.zeros(len(rows), dtype=bool)
-    for name in predictions.fold_names:
-        own, others = fold == name, rows[fold != name]
-        reference = TypicalityReference(distance[others], entropy[others])
-        score = reference.score(distance[rows[own]], entropy[rows[own]])
-        flagged[own] = reference.typicality(score) <= 100 * false_positive_rate
+    flagged = cross_fitted_flags(
+        distance[rows], entropy[rows], predictions.fold[rows], false_positive_rate
+    )
     table = _flag_rates(predictions, rows, flagged)
     table.insert(1, "stated_rate", false_positive_rate)
     unknown = _unknown_disease_auc(predictions, features)

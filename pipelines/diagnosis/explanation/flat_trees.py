@@ -75,7 +75,7 @@ def flatten_booster(data: bytes, source: str, *, classes: int, features: int) ->
     ------
     ModelError
         If it cannot be read, is no tree booster, has other numbers of classes or features,
-        categorical splits or broken trees.
+        categorical splits, broken trees, or values in them that are no numbers or no weights.
     """
     booster = read_booster(data, source)
     if (len(booster.base), booster.features) != (classes, features):
@@ -98,10 +98,17 @@ def flatten_booster(data: bytes, source: str, *, classes: int, features: int) ->
     shares = np.zeros((2, total), np.float32)
     above = np.full(total, -1, np.int8)
     expected = np.zeros(len(order))
+    numbers = words[3:].view(np.float32)
+    if not np.isfinite(numbers).all() or not (numbers[1] > 0).all():
+        # A share of no weight would make explanations of their own.
+        raise ModelError(
+            f"{source} has a tree with thresholds, values or weights that no training gives.",
+            "The file is damaged or was made by other software; do not use it.",
+        )
     depth = _order_nodes(
         starts,
         words[:3].view(np.int32),
-        words[3:].view(np.float32),
+        numbers,
         flags[0],
         booster.features,
         feature,
@@ -227,8 +234,7 @@ def _order_nodes(  # type: ignore[no-untyped-def]
             seen[child] = tree
             if side[d] == 1:
                 right[place[d]] = at
-            parent_weight = numbers[1, here]
-            share = numbers[1, first + child] / parent_weight if parent_weight > 0 else 0.5
+            share = numbers[1, first + child] / numbers[1, here]
             shares[side[d], place[d]] = share
             source[d + 1], side[d + 1], weight[d + 1] = child, -1, weight[d] * share
             d += 1

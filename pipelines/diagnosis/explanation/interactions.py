@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pipelines.diagnosis.ensemble import Ensemble
 from pipelines.diagnosis.explanation.flat_trees import tile_rows
-from pipelines.diagnosis.explanation.tree_kernel import explain_pairs_tile
+from pipelines.diagnosis.explanation.shap_tiles import explain_pairs_tile
 from pipelines.diagnosis.explanation.values import Progress, member_trees
 from pipelines.errors import DataError
 from pipelines.harmonization.native import NativeScores

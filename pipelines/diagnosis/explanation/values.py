@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from pipelines.diagnosis.ensemble import Ensemble
 from pipelines.diagnosis.explanation.flat_trees import FlatTrees, flatten_booster, tile_rows
-from pipelines.diagnosis.explanation.tree_kernel import TILE, explain_tile
+from pipelines.diagnosis.explanation.shap_tiles import explain_tile
+from pipelines.diagnosis.explanation.tree_kernel import TILE
 from pipelines.harmonization.native import NativeScores
 
 Float32 = npt.NDArray[np.float32]

@@ -7,8 +7,9 @@ sum of logarithms joins the two shares; and the joint score is again ranked amon
 patients. That rank is the typicality.
 
 A diagnosis outside the model often looks like one inside it, so this never answers "unknown
-disease". It flags a stated share of the patients most unlike the training data, and the share of
-ordinary patients who are flagged by mistake is known by construction and measured in evaluation.
+disease". It flags a stated share of the patients most unlike the training data. The share of
+ordinary patients who are flagged by mistake is measured, the reference of each fold's patients
+being that of the other folds, and told with every flag.
 """
 
 from collections.abc import Mapping, Sequence
@@ -107,12 +108,15 @@ class Novelty:
         Held-out training patients.
     false_positive_rate : float
         Share of ordinary patients that the flag is allowed to hit.
+    measured_rate : float
+        Share of them that it hit when the reference was that of other folds.
     """
 
     classes: tuple[str, ...]
     class_distance: ClassDistance
     reference: TypicalityReference
     false_positive_rate: float
+    measured_rate: float
 
     def scores(self, features: npt.ArrayLike, probabilities: npt.ArrayLike) -> NoveltyScores:
         """Return the typicality of new samples.
@@ -156,6 +160,7 @@ class Novelty:
             "reference_distance": self.reference.distance.tolist(),
             "reference_entropy": self.reference.entropy.tolist(),
             "false_positive_rate": self.false_positive_rate,
+            "measured_rate": self.measured_rate,
         }
 
     @classmethod
@@ -170,6 +175,32 @@ class Novelty:
             ClassDistance.from_dict(data["class_distance"]),
             reference,
             float(data["false_positive_rate"]),
+            float(data["measured_rate"]),
+        )
+
+    def text(self, typicality: float) -> str:
+        """Say for people what a typicality means.
+
+        Parameters
+        ----------
+        typicality : float
+            Percentage of training patients at least as unusual.
+
+        Returns
+        -------
+        str
+        """
+        if typicality > 100 * self.false_positive_rate:
+            return (
+                f"Within the range of the training data: {typicality:.0f} % of the training "
+                "patients look as unusual or more so. This does not prove that the disease is one "
+                "the model knows."
+            )
+        return (
+            f"Unlike the patients the model was trained on: only {typicality:.1f} % of them look "
+            f"as unusual. {100 * self.measured_rate:.1f} % of ordinary patients got this flag too "
+            "when it was tested. The disease may not be one the model knows, or scores may be "
+            "wrong; check them and read the ranking with caution."
         )
 
 
@@ -191,7 +222,9 @@ def fit_novelty(
     features : array_like, shape (n, p)
         Prepared features of the training samples.
     probabilities : array_like, shape (n, K)
-        Their calibrated out-of-fold probabilities.
+        Their out-of-fold probabilities, each fold calibrated by itself
+        (:func:`pipelines.diagnosis.trust.temperature.fold_probabilities`): the ensembles of
+        different folds are sure of themselves to different degrees.
     y : array_like of int, shape (n,)
         True classes.
     classes : sequence of str
@@ -226,7 +259,42 @@ def fit_novelty(
         fit_class_distance(features, y, len(classes)),
         TypicalityReference(distance[rows], entropy[rows]),
         float(false_positive_rate),
+        float(
+            cross_fitted_flags(
+                distance[rows], entropy[rows], np.asarray(fold)[rows], false_positive_rate
+            ).mean()
+        ),
     )
+
+
+def cross_fitted_flags(
+    distance: npt.NDArray[np.float64],
+    entropy: npt.NDArray[np.float64],
+    fold: npt.NDArray[Any],
+    false_positive_rate: float,
+) -> npt.NDArray[np.bool_]:
+    """Return who is flagged when the reference of each fold is that of the other folds.
+
+    Parameters
+    ----------
+    distance, entropy : ndarray of float64, shape (n,)
+        Held out, one sample per patient.
+    fold : ndarray, shape (n,)
+        Fold of each.
+    false_positive_rate : float
+        Stated rate of the flag.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    flagged = np.zeros(len(distance), dtype=bool)
+    for name in np.unique(fold):
+        own = fold == name
+        reference = TypicalityReference(distance[~own], entropy[~own])
+        score = reference.score(distance[own], entropy[own])
+        flagged[own] = reference.typicality(score) <= 100 * false_positive_rate
+    return flagged
 
 
 def prediction_entropy(
@@ -244,31 +312,3 @@ def share_at_least(
     known = np.sort(reference)
     at_least = len(known) - np.searchsorted(known, values, side="left")
     return np.asarray((at_least + 1) / (len(known) + 1))
-
-
-def novelty_text(typicality: float, false_positive_rate: float) -> str:
-    """Say for people what a typicality means.
-
-    Parameters
-    ----------
-    typicality : float
-        Percentage of training patients at least as unusual.
-    false_positive_rate : float
-        Of the flag.
-
-    Returns
-    -------
-    str
-    """
-    rate = f"{100 * false_positive_rate:g} %"
-    if typicality <= 100 * false_positive_rate:
-        return (
-            f"Unlike the patients the model was trained on: only {typicality:.1f} % of them look "
-            f"as unusual. About {rate} of ordinary patients get this flag too. The disease may "
-            "not be one the model knows, or scores may be wrong; check them and read the ranking "
-            "with caution."
-        )
-    return (
-        f"Within the range of the training data: {typicality:.0f} % of the training patients look "
-        "as unusual or more so. This does not prove that the disease is one the model knows."
-    )

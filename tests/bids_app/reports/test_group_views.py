@@ -250,4 +250,9 @@ def test_performance_is_that_of_the_evaluation() -> None:
         ("All diagnoses", ["90 %", "88 % (50–99)", "1.2", "8"]),
         ("A *", ["90 %", "100 % (60–100)", "1.5", "4"]),
     ]
+    assert view.calibrated.startswith("Temperature scaling divides all margins")
+    plain = {name: table for name, table in evaluation.tables.items() if name != "temperature"}
+    uncalibrated = performance_view(plain, group_words())
+    assert uncalibrated is not None
+    assert uncalibrated.calibrated.endswith("averaged as they are: not calibrated.")
     assert performance_view({}, group_words()) is None

@@ -3,13 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipelines.diagnosis.apply import (
+from pipelines.diagnosis.answer_tables import (
     EXPLANATION_COLUMNS,
     RESULT_COLUMNS,
     SAMPLE_COLUMNS,
-    ApplyOptions,
-    apply_model,
 )
+from pipelines.diagnosis.apply import ApplyOptions, apply_model
 from pipelines.diagnosis.ensemble import softmax
 from pipelines.errors import ModelError
 from pipelines.harmonization.native import NativeScores

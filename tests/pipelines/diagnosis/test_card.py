@@ -44,6 +44,12 @@ def test_figures_are_those_of_the_evaluation(model):
     assert f"| sex: F | {women['n_samples'].iloc[0]} |" in text
 
 
+def test_averaged_probabilities_are_not_called_calibrated(model):
+    text = model_card(replace(model, ensemble=replace(model.ensemble, combine="probabilities")))
+    assert "**Not calibrated**: the probabilities of the members are averaged" in text
+    assert "divided by the temperature" not in text
+
+
 def test_tables_are_well_formed(model):
     lines = model_card(model).splitlines()
     for line, below in pairwise(lines):

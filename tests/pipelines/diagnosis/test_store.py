@@ -196,7 +196,7 @@ def test_absurd_size(folder):
         (lambda d: d.update(format="other"), "format: .*was expected"),
         (lambda d: d.pop("classes"), "'classes' is a required property"),
         (lambda d: d.update(code="import os"), "'code' was unexpected"),
-        (lambda d: d.update(temperature=-1), "temperature: -1 is less than or equal to"),
+        (lambda d: d.update(temperature=-1), "temperature: -1 is less than the minimum of 0.05"),
         (lambda d: d.update(origin="unknown"), "origin: 'unknown' is not one of"),
         (lambda d: d["members"].clear(), "members: .* should be non-empty"),
         (lambda d: d["members"][0].update(file="members/x.ubj"), "impossible model: KeyError"),
@@ -214,6 +214,57 @@ def test_wrong_descriptions(folder, change, message):
     with pytest.raises(ModelError, match=message) as raised:
         load_model(folder)
     assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.update(temperature=1e308), r"temperature: 1e\+308 is greater than"),
+        (lambda d: d.update(name="../../x"), r"name: '\.\./\.\./x' does not match"),
+        (lambda d: d.update(name="<script>"), "name: '<script>' does not match"),
+        (
+            lambda d: d["harmonization"]["options"].update(draws=10**9),
+            "Number of draws 1000000000 is above 1000",
+        ),
+        (lambda d: d["harmonization"]["options"].update(seed=-1), "seed -1 is below 0"),
+        (lambda d: d["near_normal"].update(mean_involvement=-1), "near_normal/mean_involvement"),
+        (lambda d: d["headline"]["balanced_accuracy"].update(value="x"), "headline"),
+        (lambda d: first_scores(d).clear(), "conformal holds impossible values"),
+        (lambda d: first_scores(d).reverse(), "conformal holds impossible values"),
+        (lambda d: first_scores(d).insert(0, -0.1), "conformal holds impossible values"),
+        (lambda d: d["conformal"]["scores"].update(extra=[1.0]), "conformal does not fit"),
+        (lambda d: d["novelty"]["reference_distance"].clear(), "novelty does not fit"),
+        (
+            lambda d: d["novelty"]["class_distance"]["covariance"][0].__setitem__(0, -1.0),
+            "novelty holds impossible values",
+        ),
+        (
+            lambda d: d["novelty"]["reference_entropy"].__setitem__(0, -1.0),
+            "novelty holds impossible values",
+        ),
+    ],
+)
+def test_impossible_numbers(folder, change, message):
+    rewrite(folder, change)
+    with pytest.raises(ModelError, match=message) as raised:
+        load_model(folder)
+    assert raised.value.hint
+
+
+def first_scores(description):
+    return next(iter(description["conformal"]["scores"].values()))
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [("1" + "0" * 400, "1000.*has 401 digits"), ("1e999", "1e999 is larger than any number")],
+)
+def test_numbers_that_no_computer_holds(folder, number, message):
+    rewrite(folder, lambda d: d.update(temperature="HERE"))
+    path = folder / "model.json"
+    path.write_text(path.read_text().replace('"HERE"', number))
+    with pytest.raises(ModelError, match=f"model.json is not valid JSON: {message}"):
+        summarize_model(folder)
 
 
 @pytest.mark.parametrize("text", [b"", b"[1]", b"{", b"\xff\xfe", b'{"a": NaN}', b"[" * 100_000])
@@ -239,7 +290,7 @@ def test_pickled_objects_are_never_loaded(folder):
     arrays["mean"] = np.array([Evil()], dtype=object)
     replace_file(folder, "arrays.npz", npz(**arrays))
     with pytest.raises(
-        ModelError, match=r"arrays\.npz does not hold the arrays.*allow_pickle=False"
+        ModelError, match=r"arrays\.npz does not hold the arrays.*mean is of type object"
     ):
         load_model(folder)
     assert not (folder / "executed").exists()
@@ -263,8 +314,56 @@ def test_wrong_arrays(folder):
         load_model(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("sd", 0.0, "array sd holds impossible values"),
+        ("sd", -1.0, "array sd holds impossible values"),
+        ("mean", np.nan, "array mean holds impossible values"),
+        ("reference", np.inf, "array reference holds impossible values"),
+        ("muscle_reference", 1e6, "array muscle_reference holds impossible values"),
+    ],
+)
+def test_impossible_values_in_arrays(folder, name, value, message):
+    with np.load(folder / "arrays.npz") as stored:
+        arrays = dict(stored)
+    arrays[name].flat[0] = value
+    replace_file(folder, "arrays.npz", npz(**arrays))
+    with pytest.raises(ModelError, match=message):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((10**12,), "mean claims 8000000000000 bytes, 8 are there"),
+        ((-1,), r"mean has the shape \(-1,\)"),
+        ((1, 1), r"mean has the shape \(1, 1\)"),
+    ],
+)
+def test_array_that_claims_to_be_larger_than_the_file(folder, shape, message):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": shape}
+    )
+    stream = io.BytesIO()
+    with (
+        np.load(folder / "arrays.npz") as stored,
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name in stored.files:
+            with archive.open(f"{name}.npy", "w") as member:
+                if name == "mean":
+                    member.write(header.getvalue() + bytes(8))
+                else:
+                    np.lib.format.write_array(member, stored[name])
+    replace_file(folder, "arrays.npz", stream.getvalue())
+    with pytest.raises(ModelError, match=message):
+        load_model(folder)
+
+
 def test_zip_bomb(folder, monkeypatch):
-    monkeypatch.setattr("pipelines.diagnosis.store._MAX_ARRAY_BYTES", 2**20)
+    monkeypatch.setattr("pipelines.diagnosis.model_arrays._MAX_BYTES", 2**20)
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ("mean", "sd", "reference"):
@@ -286,7 +385,7 @@ def test_booster_of_another_model(folder):
     from tests.pipelines.diagnosis.explanation.boosters import data_of, train
 
     replace_file(folder, "members/member-000.ubj", data_of(train(2)[0]))
-    with pytest.raises(ModelError, match=r"member-000\.ubj has 4 classes and 7 features"):
+    with pytest.raises(ModelError, match=r"member-000\.ubj knows 4 classes and 7 features"):
         load_model(folder)
 
 

@@ -56,7 +56,24 @@ def test_a_users_map_comes_first_and_leaves_the_package_alone() -> None:
     names = default_names().with_map(rows, "map.tsv")
     assert names.match("GM_R") == ("gluteus_maximus", "right")
     assert names.match("FF") == (None, "mean")
-    assert default_names().match("GM_R") == ("gastrocnemius_medial_head", "right")
+    assert names.meanings("GM_R") == ()
+    assert default_names().match("GM_R") is None
+
+
+def test_every_meaning_of_an_ambiguous_name_is_a_name_of_ours() -> None:
+    names = default_names()
+    assert set(names.ambiguous) == {"gm", "pe", "pl", "qf", "anterior compartment"}
+    for spelling, meanings in names.ambiguous.items():
+        assert names.match(f"{spelling}_L") is None
+        assert len(meanings) > 1
+        assert [names.match(name) for name in meanings] == [(name, "mean") for name in meanings]
+
+
+def test_other_abbreviations_keep_their_one_meaning() -> None:
+    names = default_names()
+    for muscle in muscles().values():
+        if muscle.abbreviation.lower() not in names.ambiguous:
+            assert names.match(muscle.abbreviation) == (muscle.name, "mean")
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,24 @@ def test_scores_know_where_they_come_from() -> None:
     assert table.scores[columns].astype(object).to_numpy().tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("column", "meanings"),
+    [
+        ("GM", "gastrocnemius_medial_head, gluteus_maximus or gluteus_medius"),
+        ("R_PL", "plantaris or fibularis_longus"),
+    ],
+)
+def test_an_ambiguous_name_is_refused_with_its_meanings(column, meanings) -> None:
+    text = f"participant_id VL {column}\n1 1 2\n"
+    with pytest.raises(DataError) as error:
+        read(text, names=default_names())
+    assert error.value.message == f"s.tsv, row 1: '{column}' is ambiguous; it may mean {meanings}."
+    assert "--muscle-map" in error.value.hint
+    rows = [{"source_name": column, "muscle": "gracilis"}]
+    mapped = read(text, names=default_names().with_map(rows, "map.tsv"))
+    assert mapped.scores["muscle"].tolist() == ["vastus_lateralis", "gracilis"]
+
+
 def test_people_may_stand_in_the_same_table() -> None:
     table = read(
         "participant_id sex age phenotype site VL\n1 f 30.5 FSHD Leiden 1\n2 n/a n/a n/a n/a 1\n"

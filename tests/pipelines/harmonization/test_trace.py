@@ -47,6 +47,24 @@ def test_merged_expanded_and_unused_scores() -> None:
     assert pd.isna([last["muscle"], last["merged_score"], last["relative"]]).all()
 
 
+def test_every_score_is_traced_once_for_each_feature_it_serves() -> None:
+    scores = {"deltoid": 1, "adductors_undivided": (1, 2), "soleus": 3, "trapezius": (0, 1)}
+    found = traced(scores)
+    assert found["row"].is_monotonic_increasing
+    rows = found.groupby(["column", "side"], observed=True).size()
+    assert rows.to_dict() == {
+        ("deltoid", "mean"): 1,
+        ("adductors_undivided", "left"): 3,
+        ("adductors_undivided", "right"): 3,
+        ("soleus", "mean"): 1,
+        ("trapezius", "left"): 1,
+        ("trapezius", "right"): 1,
+    }
+    unserved = found[found["column"].isin(["deltoid", "trapezius"])]
+    assert unserved[["muscle", "operation", "merged_score", "score_0_100"]].isna().all(axis=None)
+    assert not unserved["used"].any()
+
+
 def test_a_muscle_dropped_for_its_coverage_is_not_used() -> None:
     table = table_of({"p": ("0-4", {"soleus": 1, "gracilis": 2}), "q": ("0-4", {"soleus": 1})})
     options = HarmonizationOptions(coverage=1.0)

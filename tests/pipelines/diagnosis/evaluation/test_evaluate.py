@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -114,6 +115,15 @@ def test_only_what_the_input_allows(made):
     assert set(DESCRIBED) - set(found.tables) == missing | {"readers", "reader_cases"}
     assert set(found.tables["calibration"]["probabilities"]) == {"as predicted"}
     assert "temperature" not in found.headline
+
+
+def test_averaged_probabilities_have_sets_but_no_temperature(made):
+    found = full(made, options=replace(QUICK, temperature=False))
+    assert "temperature" not in found.tables
+    assert set(found.tables["calibration"]["probabilities"]) == {"as predicted"}
+    assert set(found.tables["reliability"]["probabilities"]) == {"as predicted"}
+    assert "conformal" in found.tables
+    assert not {"temperature", "expected_calibration_error_calibrated"} & set(found.headline)
 
 
 def test_one_study_left_out_at_a_time(made):

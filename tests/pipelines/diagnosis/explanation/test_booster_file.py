@@ -107,6 +107,24 @@ def test_loops_are_refused(data):
         flatten(loop)
 
 
+@pytest.mark.parametrize("array", ["split_conditions", "sum_hessian"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_no_numbers_are_refused(data, array, value):
+    assert_refused(data, array, value)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0])
+def test_nodes_without_weight_are_refused(data, value):
+    assert_refused(data, "sum_hessian", value)
+
+
+def assert_refused(data, array, value):
+    head = f"{array}[$d#L".encode()
+    at = data.index(head) + len(head) + 8
+    with pytest.raises(ModelError, match="weights that no training gives"):
+        flatten(data[:at] + np.array(value, ">f4").tobytes() + data[at + 4 :])
+
+
 def test_split_on_categories_is_refused(data):
     at = data.index(b"split_type[$U#L") + len(b"split_type[$U#L") + 8
     with pytest.raises(ModelError, match="splits on categories"):

@@ -8,7 +8,7 @@ from pipelines.diagnosis.explanation.interactions import (
     InteractionStrength,
     interaction_strength,
 )
-from pipelines.diagnosis.explanation.tree_kernel import explain_pairs_tile
+from pipelines.diagnosis.explanation.shap_tiles import explain_pairs_tile
 from pipelines.errors import DataError
 from tests.pipelines.diagnosis.explanation.boosters import (
     CLASSES,

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,6 @@ from pipelines.diagnosis.trust.novelty import (
     Novelty,
     TypicalityReference,
     fit_novelty,
-    novelty_text,
     prediction_entropy,
     share_at_least,
 )
@@ -60,6 +60,25 @@ def test_new_ordinary_patients_are_flagged_at_the_stated_rate():
     assert np.median(found.typicality) == pytest.approx(50, abs=5)
 
 
+def test_measured_rate_is_that_of_references_of_other_folds():
+    made = cohort()
+    fitted = fit(made)
+    fold = made.fold[: len(fitted.reference.distance)]  # one visit each
+    flagged = []
+    for own in np.unique(fold):
+        others = TypicalityReference(
+            fitted.reference.distance[fold != own], fitted.reference.entropy[fold != own]
+        )
+        known = others.score(others.distance, others.entropy)
+        new = others.score(
+            fitted.reference.distance[fold == own], fitted.reference.entropy[fold == own]
+        )
+        rank = [(np.sum(known >= score) + 1) / (len(known) + 1) for score in new]
+        flagged += [share <= 0.05 for share in rank]
+    assert fitted.measured_rate == pytest.approx(np.mean(flagged))
+    assert fitted.measured_rate == pytest.approx(0.05, abs=0.03)
+
+
 def test_patients_far_from_every_disease_are_flagged():
     fitted = fit(cohort())
     far = fitted.scores(np.full((1, 4), 20.0), np.full((1, 4), 0.25))
@@ -102,9 +121,10 @@ def test_probabilities_of_another_model():
 
 
 def test_texts_never_claim_an_unknown_disease():
-    flagged, usual = novelty_text(3.1, 0.05), novelty_text(41.2, 0.05)
+    fitted = replace(fit(cohort()), measured_rate=0.082)
+    flagged, usual = fitted.text(3.1), fitted.text(41.2)
     assert flagged.startswith("Unlike the patients the model was trained on: only 3.1 %")
-    assert "About 5 % of ordinary patients get this flag too" in flagged
+    assert "8.2 % of ordinary patients got this flag too when it was tested" in flagged
     assert "may not be one the model knows" in flagged
     assert usual.startswith("Within the range of the training data: 41 %")
     assert "does not prove" in usual
