@@ -68,6 +68,8 @@ class ModelFiles:
         Axis codes of its training arrays, if stated.
     limb_pair : bool
         Whether it knows images of both limbs only.
+    neighbour_weight : float
+        What the logits of adjacent slices count beside those of a slice (1).
     bf16_verified : bool
         Whether bfloat16 is known to give the same labels.
     """
@@ -87,6 +89,7 @@ class ModelFiles:
     normalization: Normalization
     orientation: str | None
     limb_pair: bool
+    neighbour_weight: float
     bf16_verified: bool
 
     @property
@@ -171,6 +174,7 @@ def open_model(
         normalization=entry.normalization if entry else "nnunet",
         orientation=(entry.orientation if entry else None) or orientation(plans),
         limb_pair=entry.limb_pair if entry else False,
+        neighbour_weight=entry.neighbour_weight if entry else 0.0,
         bf16_verified=entry.bf16_verified if entry else False,
     )
 

@@ -2,8 +2,9 @@
 
 The steps are nnU-Net's: its preparation of images, tiles and weights. Around them: no worker
 processes, no shared memory, no environment variables, no mirroring, the volume cut to the body,
-two-dimensional networks fed a few slices at a time, and labels chosen slice by slice. Importing
-torch takes longer than segmenting a scan, so only the torch backend does.
+two-dimensional networks fed a few slices at a time, and labels chosen slice by slice; adjacent
+slices have a say where the model's entry in the registry says so. Importing torch takes longer than
+segmenting a scan, so only the torch backend does.
 """
 
 import functools
@@ -26,6 +27,7 @@ from pipelines.segmentation.model_files import ModelFiles
 from pipelines.segmentation.network_plan import NetworkPlan
 from pipelines.segmentation.prediction import Prediction
 from pipelines.segmentation.preparation import CANONICAL, from_network_order, prepare
+from pipelines.segmentation.slice_context import mix_neighbours
 from pipelines.segmentation.sliding_window import (
     BYTES_PER_LOGIT,
     TileNetwork,
@@ -40,8 +42,9 @@ Progress = Callable[[int, int], None]
 # and a half tiles, as nearly every thigh is for the default model; beyond, it costs up to twice as
 # many in each direction.
 TILE_STEP = 0.7
-# Logits held at a time for a two-dimensional network.
-BLOCK_BYTES = 256 * 1024**2
+# Logits of one block of slices of a two-dimensional network; up to three blocks are held at a time
+# (one that waits for its neighbour, the sum over folds and the fold that is added to it).
+BLOCK_BYTES = 128 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Segmenter:
         Step of the sliding window as a share of the tile.
     body_cut : bool
         Whether images are cut to the body, which then often fits into one tile.
+    neighbour_weight : float
+        What the logits of adjacent slices count beside those of a slice (1).
     """
 
     files: ModelFiles
@@ -76,6 +81,7 @@ class Segmenter:
     precision: str
     tile_step: float
     body_cut: bool
+    neighbour_weight: float
 
     def provenance(self) -> dict[str, Any]:
         """Return what a sidecar says about the model and how it was run."""
@@ -93,6 +99,7 @@ class Segmenter:
             "TileStep": self.tile_step,
             "BodyCut": self.body_cut,
             "Mirroring": False,
+            "NeighbourWeight": self.neighbour_weight,
         }
 
 
@@ -106,11 +113,12 @@ def load_segmenter(
     cache_dir: Path | None = None,
     tile_step: float = TILE_STEP,
     body_cut: bool = True,
+    neighbours: bool = True,
 ) -> Segmenter:
     """Load a model for prediction.
 
-    With `tile_step` 0.5 and without `body_cut`, labels are those of nnU-Net's own command without
-    mirroring.
+    With `tile_step` 0.5 and without `body_cut` and `neighbours`, labels are those of nnU-Net's own
+    command without mirroring.
 
     Parameters
     ----------
@@ -130,6 +138,8 @@ def load_segmenter(
         Step of the sliding window as a share of the tile, above 0 and at most 1.
     body_cut : bool
         Whether images are cut to the body.
+    neighbours : bool
+        Whether adjacent slices have a say, if the model gives them one.
 
     Raises
     ------
@@ -142,11 +152,9 @@ def load_segmenter(
     threads = threads or len(os.sched_getaffinity(0))
     if backend == "auto":
         backend = "openvino" if device == "cpu" else "torch"
-    plan = files.plan
-    if plan is None:
-        from pipelines.segmentation.network import plan_of_checkpoint
-
-        plan = plan_of_checkpoint(files)
+    plan = _plan(files)
+    folds: tuple[TileNetwork, ...]
+    arithmetic: str
     if backend == "openvino":
         if device != "cpu":
             raise DeviceError(
@@ -155,21 +163,47 @@ def load_segmenter(
             )
         from pipelines.segmentation.openvino_backend import choose_precision, compile_folds
 
-        chosen = choose_precision(precision, verified=files.bf16_verified)
-        compiled = compile_folds(
-            files, plan, precision=chosen, threads=threads, cache_dir=cache_dir
+        arithmetic = choose_precision(precision, verified=files.bf16_verified)
+        folds = compile_folds(
+            files, plan, precision=arithmetic, threads=threads, cache_dir=cache_dir
         )
-        return Segmenter(files, plan, compiled, device, backend, chosen, tile_step, body_cut)
-    if precision == "bf16":
-        raise DeviceError(
-            "The torch backend does not compute in bfloat16.",
-            "Choose precision auto or f32, or the openvino backend.",
-        )
-    from pipelines.segmentation.torch_backend import load_folds
+    else:
+        if precision == "bf16":
+            raise DeviceError(
+                "The torch backend does not compute in bfloat16.",
+                "Choose precision auto or f32, or the openvino backend.",
+            )
+        from pipelines.segmentation.torch_backend import load_folds
 
-    folds = load_folds(files, plan, device=device, threads=threads)
-    arithmetic = "f32" if device == "cpu" else "f16"  # nnU-Net uses autocast on GPUs
-    return Segmenter(files, plan, folds, device, backend, arithmetic, tile_step, body_cut)
+        folds = load_folds(files, plan, device=device, threads=threads)
+        arithmetic = "f32" if device == "cpu" else "f16"  # nnU-Net uses autocast on GPUs
+    return Segmenter(
+        files=files,
+        plan=plan,
+        folds=folds,
+        device=device,
+        backend=backend,
+        precision=arithmetic,
+        tile_step=tile_step,
+        body_cut=body_cut,
+        neighbour_weight=files.neighbour_weight if neighbours else 0.0,
+    )
+
+
+def _plan(files: ModelFiles) -> NetworkPlan:
+    """Return a model's configuration, which its weight of adjacent slices must fit."""
+    plan = files.plan
+    if plan is None:
+        from pipelines.segmentation.network import plan_of_checkpoint
+
+        plan = plan_of_checkpoint(files)
+    if files.neighbour_weight > 0 and len(plan.patch_size) == 3:
+        raise ModelError(
+            f"Model {files.name} is three-dimensional and sees adjacent slices already; its "
+            "neighbour_weight is for two-dimensional models.",
+            "Remove neighbour_weight from the model registry.",
+        )
+    return plan
 
 
 def predict_labels(
@@ -182,7 +216,8 @@ def predict_labels(
 
     Voxel sizes may be anything: the scan is resampled to the network's voxel size, and logits are
     interpolated linearly back to the scan's voxels before the label is chosen. Two-dimensional
-    networks see each slice alone and leave the slice distance as it is.
+    networks see each slice alone and leave the slice distance as it is; adjacent slices count
+    afterwards, by the segmenter's `neighbour_weight`.
 
     Parameters
     ----------
@@ -221,7 +256,10 @@ def predict_labels(
     orientation = files.orientation or CANONICAL
     prepared = prepare(channels, affine, plan, orientation, body_cut=segmenter.body_cut)
     volume = empty_volume(prepared.axes, plan.n_classes)
-    for first, logits in _logits(prepared.data, segmenter, progress):
+    blocks = _logits(prepared.data, segmenter, progress)
+    if segmenter.neighbour_weight > 0:
+        blocks = mix_neighbours(blocks, segmenter.neighbour_weight)
+    for first, logits in blocks:
         write_slices(volume, logits, prepared.axes, first)
     labels, probability, entropy = (
         from_network_order(array, orientation, plan.transpose)
@@ -234,7 +272,7 @@ def predict_labels(
 def _logits(
     data: npt.NDArray[np.float32], segmenter: Segmenter, progress: Progress | None
 ) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
-    """Yield blocks of logits along the first axis, averaged over folds, with their start."""
+    """Yield blocks of logits along the first axis averaged over folds, with their start."""
     plan, folds = segmenter.plan, segmenter.folds
     per_slice = plan.n_classes * math.prod(data.shape[2:]) * BYTES_PER_LOGIT
     length = max(1, BLOCK_BYTES // per_slice) if len(plan.patch_size) == 2 else data.shape[1]

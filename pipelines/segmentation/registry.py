@@ -52,6 +52,9 @@ class ModelEntry:
     limb_pair : bool
         Whether it was trained on images of both limbs only. A single limb is then shown to it
         beside its mirror image.
+    neighbour_weight : float
+        What the logits of the slice above and of the slice below count beside those of a slice;
+        for two-dimensional models.
     bf16_verified : bool
         Whether labels in bfloat16 were found equal (Dice >= 0.995) to those in float32.
     licence, attribution : str
@@ -83,6 +86,7 @@ class ModelEntry:
     spacing_mm: tuple[float, ...] | None
     orientation: str | None
     limb_pair: bool
+    neighbour_weight: float
     bf16_verified: bool
     licence: str
     attribution: str
@@ -231,6 +235,7 @@ def _entry(raw: Mapping[str, Any], folder: Path, where: str) -> ModelEntry:
         "spacing_mm": None,
         "orientation": None,
         "limb_pair": False,
+        "neighbour_weight": 0.0,
         "bf16_verified": False,
         "bundled": False,
         "path": None,
@@ -250,6 +255,11 @@ def _entry(raw: Mapping[str, Any], folder: Path, where: str) -> ModelEntry:
     _check_choice(values, "normalization", ("nnunet", "dixon_joint"), where)
     if values["path"] is not None:
         values["path"] = folder / values["path"]
+    if not 0 <= values["neighbour_weight"] <= 1:
+        raise ModelError(
+            f"{where}: neighbour_weight is {values['neighbour_weight']}, not within 0 to 1.",
+            _FORM_HINT,
+        )
     if values["spacing_mm"] is not None:
         values["spacing_mm"] = tuple(float(s) for s in values["spacing_mm"])
     values["channels"] = tuple(

@@ -70,6 +70,9 @@ def evaluate_on_synthetic_scans(
 ) -> pd.DataFrame:
     """Segment synthetic scans of thighs and compare with their labels.
 
+    The network sees each slice alone, without the say of adjacent slices that a model's entry in
+    the registry may ask for: this follows a training, in which only the network changes.
+
     Parameters
     ----------
     network : torch.nn.Module

@@ -142,6 +142,17 @@ def test_named_model_is_opened_from_its_registered_folder(tmp_path):
     assert open_model("discs", registry, cache_dir=tmp_path).folder == folder
 
 
+def test_weight_of_adjacent_slices_comes_from_the_entry(tmp_path):
+    folder = fake_model(tmp_path)
+    plain = open_trusted(folder, tmp_path)
+    assert plain.neighbour_weight == 0.0
+    registry = register(tmp_path / "ours.json", folder, neighbour_weight=0.25)
+    files = open_model("discs", registry, cache_dir=tmp_path)
+    assert files.neighbour_weight == 0.25
+    ours = open_model("thigh11", read_registry(), cache_dir=tmp_path)
+    assert ours.neighbour_weight == 0.1
+
+
 def test_registered_facts_with_files_from_elsewhere(tmp_path):
     folder = fake_model(tmp_path)
     registry = register(tmp_path / "ours.json", folder, path=None, files={})

@@ -164,6 +164,17 @@ def test_blocks_of_slices_give_the_same_as_all_at_once(segmenter, monkeypatch):
     np.testing.assert_array_equal(parts.probability, whole.probability)
 
 
+def test_slices_have_a_say_in_their_neighbours_across_blocks(segmenter, monkeypatch):
+    channels, affine, _ = disc_scan((64, 48, 7), (SPACING, SPACING, 6.0), seed=4)
+    mixed = replace(segmenter, neighbour_weight=0.5)
+    whole = predict_labels(channels, affine, mixed)
+    assert (whole.probability != predict_labels(channels, affine, segmenter).probability).any()
+    monkeypatch.setattr(predict, "BLOCK_BYTES", 3 * 48 * 64 * 2 * 2)
+    parts = predict_labels(channels, affine, mixed)
+    np.testing.assert_array_equal(parts.labels, whole.labels)
+    np.testing.assert_array_equal(parts.probability, whole.probability)
+
+
 def test_progress_counts_every_tile(segmenter):
     channels, affine, _ = disc_scan((120, 48, 3), (SPACING, SPACING, 6.0))
     steps = []
@@ -188,6 +199,31 @@ def test_three_dimensional_network_is_resampled_along_the_limb(checkpoint_3d, tm
         assert found.labels.shape == shape
         assert dice(found.labels, truth, 1) > 0.85
         assert dice(found.labels, truth, 2) > 0.85
+
+
+def test_neighbour_weight_is_for_two_dimensional_networks(checkpoint_3d, tmp_path):
+    folder = write_model(
+        tmp_path,
+        checkpoint_3d,
+        configuration="3d_fullres",
+        **{"plans.json": plans(three_dimensional=True)},
+    )
+    files = replace(opened(folder, tmp_path), neighbour_weight=0.1)
+    with pytest.raises(ModelError, match="three-dimensional and sees adjacent slices") as caught:
+        load_segmenter(files, device="cpu", backend="torch")
+    assert "Remove neighbour_weight" in caught.value.hint
+
+
+def test_say_of_adjacent_slices_can_be_left_out(trained_folder, tmp_path):
+    files = replace(opened(trained_folder, tmp_path), neighbour_weight=0.1)
+    mixed, alone = (
+        load_segmenter(files, device="cpu", backend="torch", neighbours=on) for on in (True, False)
+    )
+    assert mixed.provenance()["NeighbourWeight"] == 0.1
+    assert alone.provenance()["NeighbourWeight"] == 0.0
+    channels, affine, _ = disc_scan((64, 48, 3), (SPACING, SPACING, 6.0))
+    found = [predict_labels(channels, affine, one).probability for one in (mixed, alone)]
+    assert (found[0] != found[1]).any()
 
 
 def test_logits_are_interpolated_between_slices(segmenter):
@@ -245,6 +281,7 @@ def test_provenance_names_model_and_method(segmenter):
     assert said["PatchSize"] == [48, 64]
     assert said["NetworkSpacing"] == [SPACING, SPACING]
     assert said["Mirroring"] is False
+    assert said["NeighbourWeight"] == 0.0
 
 
 def test_damaged_checkpoint(model_folder, tmp_path):

@@ -111,6 +111,8 @@ def test_files_and_archives_are_found_by_checksum(tmp_path):
         ({"licens": "MIT"}, r"has unknown keys licens\."),
         ({"format": "onnx"}, r"format is 'onnx', not one of nnunetv2, label_map"),
         ({"normalization": "own"}, r"normalization is 'own', not one of nnunet, dixon_joint"),
+        ({"neighbour_weight": 1.5}, r"neighbour_weight is 1\.5, not within 0 to 1"),
+        ({"neighbour_weight": -0.1}, r"neighbour_weight is -0\.1, not within 0 to 1"),
     ],
 )
 def test_malformed_entries_are_named(tmp_path, change, message):
