@@ -376,10 +376,10 @@ def test_any_damage_to_a_header_is_refused_or_harmless(tmp_path, damage, nifti2)
 def test_io_error_names_the_file(tmp_path, monkeypatch):
     path = make_tree(tmp_path, {"a.nii": DATA}) / "a.nii"
 
-    def broken(self):
+    def broken(path):
         raise OSError(5, os.strerror(5))
 
-    monkeypatch.setattr("pathlib.Path.read_bytes", broken)
+    monkeypatch.setattr("bids_app.reading.open_file", broken)
     with pytest.raises(AppError, match=r"Reading .*a\.nii failed: Input/output error") as caught:
         load_volume(path)
     assert caught.value.exit_code == ExitCode.IO_FAILURE
