@@ -335,18 +335,18 @@ class TestCost:
     def opened(self, monkeypatch):
         """Paths of all folders listed and files read."""
         seen: list[str] = []
-        scandir, read = os.scandir, Path.read_bytes
+        scandir, open_file = os.scandir, os.open
 
         def record_folder(path):
             seen.append(str(path))
             return scandir(path)
 
-        def record_file(path):
+        def record_file(path, *options):
             seen.append(str(path))
-            return read(path)
+            return open_file(path, *options)
 
         monkeypatch.setattr("os.scandir", record_folder)
-        monkeypatch.setattr("pathlib.Path.read_bytes", record_file)
+        monkeypatch.setattr("os.open", record_file)
         return seen
 
     def test_one_of_many_does_not_touch_the_others(self, tmp_path, opened):
