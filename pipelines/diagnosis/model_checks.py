@@ -118,9 +118,8 @@ def _novelty_possible(novelty: Novelty) -> bool:
         and bool(np.allclose(covariance, covariance.T))
         and bool(np.linalg.eigvalsh(covariance)[0] > 0)
         and len(reference.distance) > 0
-        and all(
-            _finite(a) and bool((a >= 0).all()) for a in (reference.distance, reference.entropy)
-        )
+        and _not_negative(reference.distance)
+        and _not_negative(reference.entropy)
     )
 
 
