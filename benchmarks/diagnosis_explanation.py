@@ -26,27 +26,23 @@ import numpy.typing as npt
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from pipelines.diagnosis.apply import ApplyOptions, apply_model  # noqa: E402
-from pipelines.diagnosis.boosting import (  # noqa: E402
-    fit_booster,
-    store_booster,
-    training_matrix,
-)
+from pipelines.diagnosis.application.apply import ApplyOptions, apply_model  # noqa: E402
 from pipelines.diagnosis.cohort import Cohort, training_cohort  # noqa: E402
-from pipelines.diagnosis.ensemble import Ensemble, Member, MemberParameters  # noqa: E402
+from pipelines.diagnosis.ensemble.average import Ensemble, Member, MemberParameters  # noqa: E402
+from pipelines.diagnosis.ensemble.boosting import fit_booster, store_booster, training_matrix  # noqa: E402
+from pipelines.diagnosis.ensemble.preparation import Preparation  # noqa: E402
 from pipelines.diagnosis.explanation.interactions import interaction_strength  # noqa: E402
 from pipelines.diagnosis.explanation.values import explain_native  # noqa: E402
-from pipelines.diagnosis.model import (  # noqa: E402
+from pipelines.diagnosis.model.diagnosis_model import (  # noqa: E402
     DiagnosisModel,
     involvement,
     muscle_percent,
     training_summary,
 )
-from pipelines.diagnosis.preparation import Preparation  # noqa: E402
 from pipelines.diagnosis.simulation.simulate import simulate_cohort  # noqa: E402
 from pipelines.diagnosis.trust.near_normal import fit_near_normal  # noqa: E402
 from pipelines.harmonization.harmonize import fit_harmonization  # noqa: E402
-from pipelines.harmonization.native import NativeScores  # noqa: E402
+from pipelines.harmonization.scores.native import NativeScores  # noqa: E402
 
 # What must be reached on two free cores.
 APPLY_S, INTERACTIONS_MIN = 10.0, 30.0

@@ -34,13 +34,13 @@ sys.path.insert(0, str(REPOSITORY))
 
 from benchmarks import plain_search as plain  # noqa: E402
 from pipelines.diagnosis.cohort import Cohort, training_cohort  # noqa: E402
-from pipelines.diagnosis.ensemble import MemberParameters, combined_probabilities  # noqa: E402
-from pipelines.diagnosis.folds import Split, grouped_folds  # noqa: E402
-from pipelines.diagnosis.inner_fit import score_inner_fold  # noqa: E402
-from pipelines.diagnosis.member_training import train_ensemble  # noqa: E402
-from pipelines.diagnosis.outer_fold import FoldTask, inner_folds, run_fold  # noqa: E402
+from pipelines.diagnosis.ensemble.average import MemberParameters, combined_probabilities  # noqa: E402
 from pipelines.diagnosis.protocol import Protocol, load_profile  # noqa: E402
 from pipelines.diagnosis.simulation.simulate import simulate_cohort  # noqa: E402
+from pipelines.diagnosis.training.folds import Split, grouped_folds  # noqa: E402
+from pipelines.diagnosis.training.members import train_ensemble  # noqa: E402
+from pipelines.diagnosis.training.nested import FoldTask, inner_folds, run_fold  # noqa: E402
+from pipelines.diagnosis.training.search import score_inner_fold  # noqa: E402
 from pipelines.harmonization.harmonize import HarmonizationOptions  # noqa: E402
 
 Floats = npt.NDArray[np.floating[Any]]

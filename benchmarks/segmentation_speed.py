@@ -117,7 +117,7 @@ def run_ours(
 
 def run_nnunet(options: argparse.Namespace, work: Path) -> tuple[np.ndarray, Usage]:
     """Segment with nnU-Net's own command; the same results."""
-    from pipelines.segmentation.normalization import normalize_dixon
+    from pipelines.segmentation.channels import normalize_dixon
 
     images = [nib.load(path) for path in (options.water, options.fat)]
     channels = normalize_dixon(*(np.asarray(image.dataobj) for image in images))

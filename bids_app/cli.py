@@ -10,10 +10,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from bids_app.config_file import read_config_file
 from bids_app.errors import AppError, ExitCode
-from bids_app.parser import Parser, asks_for_list, build_parser, print_error
-from bids_app.settings import Settings
+from bids_app.options.config_file import read_config_file
+from bids_app.options.parser import Parser, asks_for_list, build_parser, print_error
+from bids_app.options.settings import Settings
 
 # Options that take NAME=PATH, several times.
 _NAMED_FOLDERS = {"derivatives", "study"}
@@ -62,10 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(settings: Settings) -> ExitCode:
     """Run the level that was asked for."""
     if settings.analysis_level == "group":
-        from bids_app.group import run_group_level
+        from bids_app.group.level import run_group_level
 
         return run_group_level(settings)
-    from bids_app.participant import run_participant_level
+    from bids_app.participant.level import run_participant_level
 
     return run_participant_level(settings)
 
@@ -90,7 +90,7 @@ def parse_settings(argv: Sequence[str]) -> Settings:
     SystemExit
         With 0 after ``--help`` or ``--version``, with 2 for a usage error.
     """
-    from bids_app.labels import parse_labels
+    from bids_app.dataset.labels import parse_labels
 
     given = vars(build_parser().parse_args(argv))
     from_file = read_config_file(given["config_file"]) if "config_file" in given else {}
@@ -158,7 +158,7 @@ def _check_folders(settings: Settings) -> None:
 
 def _limit_threads(settings: Settings) -> None:
     """Set the thread counts of numerical libraries before any of them is loaded."""
-    from bids_app.machine import plan_workers
+    from bids_app.running.machine import plan_workers
 
     threads = str(plan_workers(settings.nprocs, settings.omp_nthreads, settings.mem).threads)
     for variable in (
@@ -175,7 +175,7 @@ def _limit_threads(settings: Settings) -> None:
 
 def _list(arguments: Sequence[str]) -> int:
     """Answer ``--list`` without the positional arguments."""
-    from bids_app.listing import listing
+    from bids_app.options.listing import listing
 
     parser = Parser(prog="run.py", allow_abbrev=False)
     parser.add_argument("--list", choices=("models", "muscles", "scales"), required=True)

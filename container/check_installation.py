@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import bids_app
 import pipelines
 from bids_app.version import __version__
-from pipelines.segmentation.model_files import open_model
-from pipelines.segmentation.registry import read_registry
+from pipelines.segmentation.catalogue.model_files import open_model
+from pipelines.segmentation.catalogue.registry import read_registry
 
 
 def main() -> None:

@@ -4,12 +4,12 @@ The JSON file is the one place that defines the columns of its package. Its entr
 the BIDS sidecar of a table has to say (``Description``, ``Units``, ``Levels``, ``Format``).
 """
 
-import json
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
 from typing import Any
+
+from pipelines.package_data import read_json
 
 Columns = Mapping[str, Mapping[str, Any]]
 
@@ -41,8 +41,7 @@ def described_tables(package: str) -> Mapping[str, Columns]:
         Table name to column name to its BIDS sidecar entry. A column that several tables describe
         alike is written once, under ``shared``, and stands as an empty entry in the tables.
     """
-    text = (files(package) / "columns.json").read_text(encoding="utf-8")
-    content: dict[str, dict[str, dict[str, Any]]] = json.loads(text)
+    content: dict[str, dict[str, dict[str, Any]]] = read_json(package, "columns.json")
     shared = content.pop(_SHARED, {})
     return {
         table: {name: entry or shared[name] for name, entry in columns.items()}

@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from nibabel import orientations
 
+from pipelines.arrays import Affine, Array, Float64
 from pipelines.errors import DataError
-
-Array = npt.NDArray[Any]
-Affine = npt.NDArray[np.float64]
 
 # Two grids whose corner voxels lie closer than this share of a voxel are the same grid: NIfTI
 # stores the affine in float32, and converters round it further.
@@ -42,7 +39,7 @@ class Orientation:
         Affine of the stored array.
     """
 
-    transform: npt.NDArray[np.float64]
+    transform: Float64
     shape: tuple[int, int, int]
     affine: Affine
 
@@ -66,9 +63,9 @@ def check_affine(affine: Affine, name: str = "image") -> None:
         raise DataError(f"The affine of {name} is sheared: its axes are not at right angles.", hint)
 
 
-def voxel_sizes(affine: Affine) -> npt.NDArray[np.float64]:
+def voxel_sizes(affine: Affine) -> Float64:
     """Return the edge lengths of a voxel along the three array axes, in mm."""
-    sizes: npt.NDArray[np.float64] = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    sizes: Float64 = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
     return sizes
 
 
@@ -135,10 +132,10 @@ def restore(data: Array, affine: Affine, orientation: Orientation) -> tuple[Arra
     return stored, stored_affine
 
 
-def _way_back(orientation: Orientation) -> npt.NDArray[np.float64]:
+def _way_back(orientation: Orientation) -> Float64:
     """Return nibabel's axis permutation and flips from canonical to stored order."""
     canonical = orientations.axcodes2ornt(("R", "A", "S"))
-    back: npt.NDArray[np.float64] = orientations.ornt_transform(canonical, orientation.transform)
+    back: Float64 = orientations.ornt_transform(canonical, orientation.transform)
     return back
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines.segmentation.confidence import fit_calibration, write_calibration
-from pipelines.segmentation.model_files import open_model
-from pipelines.segmentation.predict import load_segmenter
-from pipelines.segmentation.registry import read_registry
+from pipelines.segmentation.catalogue.model_files import open_model
+from pipelines.segmentation.catalogue.registry import read_registry
+from pipelines.segmentation.inference.predict import load_segmenter
+from pipelines.segmentation.review.confidence import fit_calibration, write_calibration
 from pipelines.segmentation.synthesis.noise_bank import NoiseBank
 from pipelines.segmentation.synthesis.sampler import Sampler, SamplerRange
 from pipelines.segmentation.training.calibration import calibration_error, score_synthetic_scans

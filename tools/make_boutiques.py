@@ -17,7 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bids_app.parser import build_parser
+from bids_app.options.parser import build_parser
 from bids_app.version import __version__
 
 REPOSITORY = Path(__file__).resolve().parents[1]

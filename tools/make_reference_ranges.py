@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Recompute ``pipelines/segmentation/reference_ranges.tsv`` from label maps of real limbs.
+"""Recompute ``reference_ranges.tsv`` of ``pipelines/segmentation/review`` from real label maps.
 
-``tools/make_reference_ranges.py LABEL_DIR LABEL_MAP > pipelines/segmentation/reference_ranges.tsv``
+``tools/make_reference_ranges.py LABEL_DIR LABEL_MAP > reference_ranges.tsv``
 
 LABEL_DIR holds NIfTI label maps, LABEL_MAP is a label map name (``thigh11``) or TSV file. Every
 map is measured whole and in windows of its slices, because scans do not always cover a whole
@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.anatomy.vocabulary import read_label_map
 from pipelines.geometry import to_canonical
-from pipelines.segmentation.islands import remove_strays
-from pipelines.segmentation.limb_shape import describe_limbs
-from pipelines.segmentation.sides import split_sides
+from pipelines.segmentation.review.continuity import remove_strays
+from pipelines.segmentation.sides.limb_side import describe_limbs
+from pipelines.segmentation.sides.splitting import split_sides
 
 WINDOWS = ((0.0, 1.0), (0.0, 0.5), (0.25, 0.75), (0.5, 1.0))
 PERCENTILES = (2, 98)

@@ -18,10 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines.segmentation.confidence import CALIBRATION_FILE
-from pipelines.segmentation.model_files import open_model, sha256
-from pipelines.segmentation.model_lookup import find_checkpoints, find_results_folder
-from pipelines.segmentation.registry import read_registry
+from pipelines.segmentation.catalogue.model_archive import find_checkpoints, find_results_folder
+from pipelines.segmentation.catalogue.model_files import open_model, sha256
+from pipelines.segmentation.catalogue.registry import read_registry
+from pipelines.segmentation.review.confidence import CALIBRATION_FILE
 
 OWN = Path(__file__).resolve().parents[1] / "pipelines" / "segmentation" / "registry.json"
 SHIPPED = "openvino"
@@ -50,7 +50,7 @@ def main() -> None:
 
 def convert(model: str, folder: Path, registry_file: Path) -> None:
     """Write the OpenVINO form of every fold into the model folder."""
-    from pipelines.segmentation.openvino_conversion import convert_to_folder
+    from pipelines.segmentation.inference.openvino_conversion import convert_to_folder
 
     registry = read_registry(None if registry_file == OWN else registry_file)
     # The old checksums are about to be replaced; what is converted is what lies in the folder.

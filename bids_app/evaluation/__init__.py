@@ -1,1 +1,1 @@
-"""What ``python -m bids_app.evaluate`` is made of: pairing of files, reading, figures."""
+"""Compare label images with a reference: ``python -m bids_app.evaluation``."""

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from bids_app.dataset.label_maps import read_lookup
 from bids_app.errors import AppError, ExitCode, from_pipeline
-from bids_app.images import Volume, load_labels, load_volume
-from bids_app.label_maps import read_lookup
+from bids_app.files.images import Volume, load_labels, load_volume
+from pipelines.arrays import Bool, Float32, UInt16
 from pipelines.errors import PipelineError
 from pipelines.geometry import same_grid, to_canonical
 from pipelines.segmentation.evaluation.case import Value, compare_labels
-from pipelines.segmentation.sides import split_sides
+from pipelines.segmentation.sides.splitting import split_sides
 from pipelines.water_fat.units import to_percent
 
 if TYPE_CHECKING:
-    from pipelines.segmentation.evaluation.biomarkers import Map
+    from pipelines.arrays import Floating
 
 LOGGER = logging.getLogger("myomids")
 
@@ -70,7 +70,7 @@ def compare_case(
         raise from_pipeline(error, str(evaluated.image)) from error
 
 
-def _to_ours(volume: Volume, scan: LabelledScan) -> npt.NDArray[np.uint16]:
+def _to_ours(volume: Volume, scan: LabelledScan) -> UInt16:
     """Translate a label image to the values and the orientation that the science works on."""
     labels, affine, _ = to_canonical(volume.data, volume.affine)
     split = split_sides(labels, affine, read_lookup(scan.lookup))
@@ -80,7 +80,7 @@ def _to_ours(volume: Volume, scan: LabelledScan) -> npt.NDArray[np.uint16]:
     return split.labels
 
 
-def _read_map(name: str, path: Path, grid: Volume, inside: npt.NDArray[np.bool_]) -> "Map":
+def _read_map(name: str, path: Path, grid: Volume, inside: Bool) -> "Floating":
     """Read a map in canonical order; NaN where it has no value."""
     volume = load_volume(path)
     _check_grid(volume, grid)
@@ -94,7 +94,7 @@ def _read_map(name: str, path: Path, grid: Volume, inside: npt.NDArray[np.bool_]
     return data
 
 
-def _check_percent(path: Path, values: npt.NDArray[np.float32]) -> None:
+def _check_percent(path: Path, values: Float32) -> None:
     known = values[np.isfinite(values)]
     if known.size and 0 < known.max() <= LARGEST_FRACTION:
         raise AppError(

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from bids_app.dataset import FilesByFolder, inherited, parse_name
+from bids_app.dataset.label_maps import ONE_STRUCTURE
+from bids_app.dataset.naming import entity_keys
+from bids_app.dataset.sessions import FilesByFolder, inherited, parse_name
+from bids_app.dataset.tree import MOUNT_HINT, list_folder
 from bids_app.errors import AppError, ExitCode
-from bids_app.label_maps import ONE_STRUCTURE
-from bids_app.naming import entity_keys
-from bids_app.tree import MOUNT_HINT, list_folder
 from pipelines.anatomy.vocabulary import label_map_names
 
 LABELS_SUFFIX = "dseg"

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from pipelines.arrays import Float64
+
 Point = tuple[float, float]
 
 # Size of the plotting area of a line chart.
@@ -102,7 +102,7 @@ class HeatMap:
 
 
 def line_chart(
-    curves: Mapping[str, tuple[FloatArray, FloatArray]],
+    curves: Mapping[str, tuple[Float64, Float64]],
     x_label: str,
     y_label: str,
     x_range: tuple[float, float] = (0.0, 1.0),
@@ -140,7 +140,7 @@ def bars(values: Mapping[str, float], texts: Mapping[str, str] | None = None) ->
     ]
 
 
-def heat_map(rows: Sequence[str], columns: Sequence[str], counts: FloatArray) -> HeatMap:
+def heat_map(rows: Sequence[str], columns: Sequence[str], counts: Float64) -> HeatMap:
     """Shade a matrix of counts by the share of its row.
 
     Parameters
@@ -162,7 +162,7 @@ def heat_map(rows: Sequence[str], columns: Sequence[str], counts: FloatArray) ->
     return HeatMap(rows, columns, cells)
 
 
-def density(values: FloatArray, lowest: float, highest: float) -> tuple[FloatArray, FloatArray]:
+def density(values: Float64, lowest: float, highest: float) -> tuple[Float64, Float64]:
     """Return a smoothed histogram whose highest point is 1.
 
     Parameters
@@ -188,7 +188,7 @@ def density(values: FloatArray, lowest: float, highest: float) -> tuple[FloatArr
 
 
 def _points(
-    x: FloatArray, y: FloatArray, x_range: tuple[float, float], y_range: tuple[float, float]
+    x: Float64, y: Float64, x_range: tuple[float, float], y_range: tuple[float, float]
 ) -> list[Point]:
     finite = np.isfinite(x) & np.isfinite(y)
     across = (x[finite] - x_range[0]) / (x_range[1] - x_range[0]) * WIDTH

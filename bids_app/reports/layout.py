@@ -1,12 +1,15 @@
-"""Order and words of a page, read from ``bids_app/data/report.yaml`` and ``citations.yaml``."""
+"""Order and words of a page, read from ``session/report.yaml``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any
 
-import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipelines.package_data import read_yaml
 
 
 @dataclass(frozen=True)
@@ -85,16 +88,6 @@ class SettingKey:
 
 
 @dataclass(frozen=True)
-class Citation:
-    """A work to cite, and which results rest on it."""
-
-    id: str
-    when: Literal["always", "segmentation", "group"]
-    text: str
-    doi: str
-
-
-@dataclass(frozen=True)
 class Layout:
     """The content of ``report.yaml``; the comments there say what each key does."""
 
@@ -123,7 +116,7 @@ class Layout:
 @cache
 def layout() -> Layout:
     """Return the order and words of the session page."""
-    content = _read("report.yaml")
+    content = read_yaml("bids_app.reports.session", "report.yaml")
     sections = content.pop("sections")
     content.update({part: [Section(**s) for s in listed] for part, listed in sections.items()})
     for key in ("measures", "details"):
@@ -134,12 +127,43 @@ def layout() -> Layout:
     return Layout(**content)
 
 
+def render(template: str, variables: Mapping[str, Any]) -> str:
+    """Fill a template of ``bids_app/reports/templates``.
+
+    Every value is escaped, so that a name from a file can never become markup.
+
+    Parameters
+    ----------
+    template : str
+        Path relative to the folder of templates.
+    variables : Mapping
+        Values for the template.
+
+    Returns
+    -------
+    str
+        The finished text.
+    """
+    return _environment().get_template(template).render(variables)
+
+
 @cache
-def citations() -> Sequence[Citation]:
-    """Return every work a result may rest on."""
-    return [Citation(**entry) for entry in _read("citations.yaml")]
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("bids_app.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["words"] = _words
+    # The only text that is not escaped: our own style sheet.
+    style = (files("bids_app.reports") / "templates" / "style.css").read_text(encoding="utf-8")
+    environment.globals["style"] = Markup(style)
+    return environment
 
 
-def _read(name: str) -> Any:
-    text = (files("bids_app") / "data" / name).read_text(encoding="utf-8")
-    return yaml.safe_load(text)
+def _words(name: str) -> str:
+    """Turn ``biceps_femoris_long_head`` into ``Biceps femoris long head``."""
+    return name.replace("_", " ").capitalize()

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bids_app.cli import parse_settings
-from bids_app.config_file import read_config_file
 from bids_app.errors import AppError, ExitCode
-from bids_app.parser import asks_for_list, build_parser, print_error
-from bids_app.settings import Settings
+from bids_app.options.config_file import read_config_file
+from bids_app.options.parser import asks_for_list, build_parser, print_error
+from bids_app.options.settings import Settings
 from bids_app.version import __version__
 from bids_app.wrapper.engine import connect, run_container
 from bids_app.wrapper.forwarding import Forwarded, forward, keep_text, paths_in_settings
@@ -107,7 +107,7 @@ def _model_names(given: argparse.Namespace) -> frozenset[str]:
     """Return the names of models, which win over folders of the same name."""
     from bids_app.errors import from_pipeline
     from pipelines.errors import PipelineError
-    from pipelines.segmentation.registry import read_registry
+    from pipelines.segmentation.catalogue.registry import read_registry
 
     extra = Path(given.model_registry).expanduser() if "model_registry" in given else None
     try:

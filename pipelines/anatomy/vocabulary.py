@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.errors import DataError
+from pipelines.package_data import read_rows
 
 Side = Literal["left", "right"]
 LabelSide = Literal["left", "right", "both"]
@@ -82,7 +83,7 @@ def muscles() -> Mapping[str, Muscle]:
         row["name"]: Muscle(
             int(row["index"]), row["name"], row["region"], row["abbreviation"], row["color"]
         )
-        for row in read_table("muscles.tsv")
+        for row in read_rows(__package__, "muscles.tsv")
     }
 
 
@@ -90,7 +91,7 @@ def muscles() -> Mapping[str, Muscle]:
 def groups() -> Mapping[str, tuple[str, ...]]:
     """Return the muscles of every group, by group name."""
     members: dict[str, list[str]] = {}
-    for row in read_table("groups.tsv"):
+    for row in read_rows(__package__, "groups.tsv"):
         members.setdefault(row["group"], []).append(row["muscle"])
     return {group: tuple(names) for group, names in members.items()}
 
@@ -128,7 +129,7 @@ def read_label_map(name_or_path: str) -> list[Label]:
         If the file cannot be read, or a row is malformed or names an unknown muscle.
     """
     if name_or_path in label_map_names():
-        rows = read_table(f"labels/{name_or_path}.tsv")
+        rows = read_rows(__package__, f"labels/{name_or_path}.tsv")
     else:
         try:
             with Path(name_or_path).open(encoding="utf-8", newline="") as stream:
@@ -153,9 +154,3 @@ def _label(row: Mapping[str, str], where: str) -> Label:
     if side not in _LABEL_SIDES:
         raise DataError(f"Side {side!r} in label map {where} is not left, right or both.", hint)
     return Label(number, label, None if muscle == "n/a" else muscle, _LABEL_SIDES[side])
-
-
-def read_table(name: str) -> list[dict[str, str]]:
-    """Read a table that comes with this package."""
-    text = (files("pipelines.anatomy") / name).read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines(), delimiter="\t"))

@@ -5,15 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Index, Objects
 from pipelines.errors import DataError
-from pipelines.harmonization.native import NativeScores
+from pipelines.harmonization.scores.native import NativeScores
 
 logger = logging.getLogger(__name__)
-
-IntArray = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -35,17 +33,17 @@ class Cohort:
     """
 
     native: NativeScores
-    y: IntArray
+    y: Index
     classes: tuple[str, ...]
     excluded: dict[str, int]
     undiagnosed: int
 
-    def subset(self, rows: IntArray) -> "Cohort":
+    def subset(self, rows: Index) -> "Cohort":
         """Return some of the samples, with the same classes."""
         return replace(self, native=self.native.subset(rows), y=self.y[rows])
 
     @property
-    def patients(self) -> npt.NDArray[np.object_]:
+    def patients(self) -> Objects:
         """Patient of every sample (n,): samples of a patient stay in one fold."""
         return self.native.samples["patient"].to_numpy(dtype=object)
 
@@ -89,7 +87,7 @@ def training_cohort(native: NativeScores, labels: Sequence[object], minimum_samp
             "Lower --minimum-samples, or fill the column diagnosis of participants.tsv.",
         )
     numbers = names.map({name: k for k, name in enumerate(classes)})
-    rows: IntArray = np.flatnonzero(numbers.notna().to_numpy())
+    rows: Index = np.flatnonzero(numbers.notna().to_numpy())
     return Cohort(
         native.subset(rows),
         numbers.to_numpy()[rows].astype(np.intp),

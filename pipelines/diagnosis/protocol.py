@@ -1,21 +1,59 @@
 """The training protocol: what is fixed before a search starts, and the profiles that name it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
-from pipelines.diagnosis.search_space import Parameter, load_search_space
 from pipelines.errors import DataError
+from pipelines.package_data import read_yaml
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """Range of one hyper-parameter.
+
+    Attributes
+    ----------
+    low, high : float
+        Bounds, both included.
+    log : bool
+        Searched on a logarithmic axis.
+    integer : bool
+        Whole numbers only.
+
+    Raises
+    ------
+    DataError
+        If `low` exceeds `high`.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    integer: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.high:
+            raise DataError(
+                f"A search range from {self.low:g} to {self.high:g} is empty.",
+                "low must not exceed high.",
+            )
+
+    def narrowed(self, low: float | None = None, high: float | None = None) -> "Parameter":
+        """Return the same parameter with other bounds."""
+        return replace(
+            self,
+            low=self.low if low is None else low,
+            high=self.high if high is None else high,
+        )
+
 
 Balance = Literal["smote-nc", "weights"]
 Combine = Literal["margins", "probabilities"]
 SearchTrees = Literal["compiled", "xgboost"]
 
-_PROFILES = Path(__file__).with_name("profiles.yaml")
+_PROFILES = "profiles.yaml"
 _PUBLISHED = "paper"
 
 # Hyper-parameters that only oversampling has.
@@ -95,7 +133,7 @@ class Protocol:
             if not lowest <= value <= highest:
                 raise DataError(
                     f"{name} is {value}, outside {lowest:g} to {highest:g}.",
-                    f"Profile '{self.name}' in {_PROFILES.name} shows usual values.",
+                    f"Profile '{self.name}' in {_PROFILES} shows usual values.",
                 )
         if self.random_trials > self.trials:
             raise DataError(
@@ -193,5 +231,12 @@ def _changed_space(
 @cache
 def _profiles() -> dict[str, dict[str, Any]]:
     """Read the profiles."""
-    profiles: dict[str, dict[str, Any]] = yaml.safe_load(_PROFILES.read_text(encoding="utf-8"))
+    profiles: dict[str, dict[str, Any]] = read_yaml(__package__, _PROFILES)
     return profiles
+
+
+def load_search_space() -> dict[str, Parameter]:
+    """Read the search space; names in `booster` are XGBoost's own."""
+    table = read_yaml(__package__, "search_space.yaml")
+    ranges = {**table["booster"], "rounds": table["rounds"], **table["preparation"]}
+    return {name: Parameter(**bounds) for name, bounds in ranges.items()}

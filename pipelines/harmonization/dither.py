@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Float64, Objects, UInt64
 from pipelines.errors import DataError
-from pipelines.harmonization.scales import Scale
 from pipelines.harmonization.scaling import checked_scales
+from pipelines.harmonization.scores.scales import Scale
 from pipelines.harmonization.thresholds import Thresholds
-
-FloatArray = npt.NDArray[np.float64]
 
 ROUNDING = 1.0
 """Measured fat fractions are blurred over this width, percent. Tables give them with few decimals,
@@ -19,11 +17,11 @@ whose steps would tell them from grades; 1 % is about the repeatability of the m
 
 
 def dither(
-    values: FloatArray,
-    scale_names: npt.NDArray[np.object_],
+    values: Float64,
+    scale_names: Objects,
     thresholds: Thresholds,
-    numbers: FloatArray,
-) -> FloatArray:
+    numbers: Float64,
+) -> Float64:
     """Put grades on the axis of fat fraction, spread at random over their bin.
 
     Two grades of one scale are never exactly as far apart as two others afterwards, so that the
@@ -60,16 +58,14 @@ def dither(
     return result
 
 
-def _blur(values: FloatArray, scale: Scale, numbers: FloatArray) -> FloatArray:
+def _blur(values: Float64, scale: Scale, numbers: Float64) -> Float64:
     """Spread measured values over the interval they may have been rounded from."""
     blurred = values + ROUNDING * (numbers - 0.5)
     inside = np.abs(blurred - scale.lowest) + scale.lowest  # reflected at the ends, no pile there
     return np.asarray(scale.highest - np.abs(scale.highest - inside))
 
 
-def _spread(
-    values: FloatArray, scale: Scale, thresholds: Thresholds, numbers: FloatArray
-) -> FloatArray:
+def _spread(values: Float64, scale: Scale, thresholds: Thresholds, numbers: Float64) -> Float64:
     if scale.name not in thresholds:
         raise DataError(
             f"There are no fat fraction thresholds for scale {scale.name}: it was not among the "
@@ -85,7 +81,7 @@ def _spread(
 
 def random_numbers(
     samples: "pd.Index[str]", muscles: Sequence[str], sides: int, seed: int, draw: int
-) -> FloatArray:
+) -> Float64:
     """Make one uniform number per sample, muscle and side from their names.
 
     A stream of random numbers would give a patient other numbers when another patient joins the
@@ -115,11 +111,11 @@ def random_numbers(
     return np.asarray((state >> np.uint64(11)) * 2.0**-53, dtype=np.float64)
 
 
-def _hash(names: "Sequence[str] | pd.Index[str]") -> npt.NDArray[np.uint64]:
+def _hash(names: "Sequence[str] | pd.Index[str]") -> UInt64:
     return pd.util.hash_array(np.asarray(names, dtype=object), categorize=False)
 
 
-def _mix(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def _mix(state: UInt64) -> UInt64:
     """Scramble 64 bits: the SplitMix64 step (Steele, Lea and Flood, OOPSLA 2014)."""
     state = state + np.uint64(0x9E3779B97F4A7C15)
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

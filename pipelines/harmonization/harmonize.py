@@ -7,16 +7,21 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.arrays import Float64
 from pipelines.errors import DataError
 from pipelines.harmonization.dither import dither, random_numbers
-from pipelines.harmonization.native import NativeScores
-from pipelines.harmonization.relative import leave_one_out, mean_involvement, patient_ranks
-from pipelines.harmonization.scaling import scale_to_percent
-from pipelines.harmonization.sides import asymmetry, side_mean
+from pipelines.harmonization.scaling import (
+    asymmetry,
+    leave_one_out,
+    mean_involvement,
+    patient_ranks,
+    scale_to_percent,
+    side_mean,
+)
+from pipelines.harmonization.scores.native import NativeScores
 from pipelines.harmonization.threshold_estimation import estimate_thresholds
 from pipelines.harmonization.thresholds import Thresholds, check_thresholds
 
-FloatArray = npt.NDArray[np.float64]
 Method = Literal["paper", "dither", "ranks"]
 Order = Literal["scale_first", "sides_first"]
 
@@ -143,7 +148,7 @@ class Harmonization:
         """Number of random draws a prediction is averaged over; 1 if nothing is random."""
         return 1 if self.options.method == "paper" else self.options.draws
 
-    def transform(self, native: NativeScores, *, draw: int | None = None) -> FloatArray:
+    def transform(self, native: NativeScores, *, draw: int | None = None) -> Float64:
         """Make features.
 
         Parameters
@@ -181,7 +186,7 @@ class Harmonization:
 
     def percent(
         self, native: NativeScores, *, draw: int | None = None
-    ) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
+    ) -> tuple[Float64, tuple[Float64, Float64]]:
         """Scale scores and put the sides together: the steps before relative scores.
 
         Parameters
@@ -204,7 +209,7 @@ class Harmonization:
         averaged = self._scale(native, side_mean(native.values)[..., None], draw or 0)
         return averaged[..., 0], asymmetry(native.values)
 
-    def _scale(self, native: NativeScores, values: FloatArray, draw: int) -> FloatArray:
+    def _scale(self, native: NativeScores, values: Float64, draw: int) -> Float64:
         names = native.samples["scale"].to_numpy(dtype=object)
         if self.options.method != "dither":
             return scale_to_percent(values, names)
@@ -212,7 +217,7 @@ class Harmonization:
         numbers = random_numbers(native.samples.index, self.muscles, 1, self.options.seed, draw)
         return dither(values, names, self.thresholds, np.broadcast_to(numbers, values.shape))
 
-    def _muscle_features(self, percent: FloatArray, native: NativeScores, draw: int) -> FloatArray:
+    def _muscle_features(self, percent: Float64, native: NativeScores, draw: int) -> Float64:
         if self.options.method == "ranks":
             index = native.samples.index
             ties = random_numbers(index, self.muscles, 1, self.options.seed, draw)

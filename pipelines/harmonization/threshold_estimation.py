@@ -1,17 +1,14 @@
 """Estimate which fat fractions each grade stands for, by matching quantiles within disease."""
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Bool, Float64
 from pipelines.errors import DataError
 from pipelines.harmonization.dither import dither, random_numbers
-from pipelines.harmonization.native import NativeScores
-from pipelines.harmonization.scales import MEASURED, Scale, scales
 from pipelines.harmonization.scaling import known_scale
+from pipelines.harmonization.scores.native import NativeScores
+from pipelines.harmonization.scores.scales import MEASURED, Scale, scales
 from pipelines.harmonization.thresholds import Thresholds
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 MIN_SAMPLES = 5
 """Samples of a disease that both scales need for a comparison."""
@@ -77,7 +74,7 @@ def estimate_thresholds(native: NativeScores, known: Thresholds) -> Thresholds:
     return {name: e for name, e in edges.items() if name not in known}
 
 
-def _reference_values(native: NativeScores, edges: Thresholds) -> FloatArray:
+def _reference_values(native: NativeScores, edges: Thresholds) -> Float64:
     """Return fat fractions: measured, or the grades of scales with edges spread over their bins."""
     names = native.samples["scale"].to_numpy(dtype=object)
     usable = np.isin(names.astype(str), [MEASURED, *edges])
@@ -87,7 +84,7 @@ def _reference_values(native: NativeScores, edges: Thresholds) -> FloatArray:
     return percent
 
 
-def _match(native: NativeScores, percent: FloatArray, scale: Scale) -> tuple[float, ...] | None:
+def _match(native: NativeScores, percent: Float64, scale: Scale) -> tuple[float, ...] | None:
     """Return the edges of one scale; None if it shares no disease with the reference."""
     on_scale = native.samples["scale"].to_numpy(dtype=object) == scale.name
     diagnosis = native.samples["diagnosis"].to_numpy(dtype=object)
@@ -124,8 +121,8 @@ def _match(native: NativeScores, percent: FloatArray, scale: Scale) -> tuple[flo
 
 
 def _shared_values(
-    scores: FloatArray, percent: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, float] | None:
+    scores: Float64, percent: Float64
+) -> tuple[Float64, Float64, Float64, Float64, float] | None:
     """Return the values of the muscles both groups have, with weights that make muscles equal.
 
     The last item is the effective number of samples (half the harmonic mean of both).
@@ -142,30 +139,30 @@ def _shared_values(
     )
 
 
-def _scored(values: FloatArray) -> BoolArray:
+def _scored(values: Float64) -> Bool:
     return np.asarray((~np.isnan(values)).any(axis=2))
 
 
-def _weighted(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _weighted(values: Float64) -> tuple[Float64, Float64]:
     """Return all scores with weights that sum to one over the scores of each muscle."""
     scored = ~np.isnan(values)
     weights = np.broadcast_to(1.0 / scored.sum(axis=(0, 2))[None, :, None], values.shape)
     return values[scored], weights[scored]
 
 
-def _share_below(values: FloatArray, weights: FloatArray, bounds: FloatArray) -> FloatArray:
+def _share_below(values: Float64, weights: Float64, bounds: Float64) -> Float64:
     """Return the weighted share of values below each bound; those on it count half."""
     below = np.array([(weights * ((values < b) + 0.5 * (values == b))).sum() for b in bounds])
     return np.asarray(below / weights.sum(), dtype=np.float64)
 
 
-def _quantiles(values: FloatArray, weights: FloatArray, shares: FloatArray) -> FloatArray:
+def _quantiles(values: Float64, weights: Float64, shares: Float64) -> Float64:
     order = np.argsort(values)
     cumulative = np.cumsum(weights[order]) - 0.5 * weights[order]
     return np.asarray(np.interp(shares, cumulative / weights.sum(), values[order]))
 
 
-def _rising(edges: FloatArray) -> tuple[float, ...]:
+def _rising(edges: Float64) -> tuple[float, ...]:
     """Make every bin at least ``MIN_WIDTH`` wide, within 0-100."""
     steps = MIN_WIDTH * np.arange(len(edges))
     raised = np.maximum.accumulate(np.clip(edges, 0, 100) - steps) + steps

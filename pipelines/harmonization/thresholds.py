@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from pipelines.errors import DataError
-from pipelines.harmonization.scales import Scale
 from pipelines.harmonization.scaling import known_scale
+from pipelines.harmonization.scores.scales import Scale
 
 Thresholds = Mapping[str, tuple[float, ...]]
 

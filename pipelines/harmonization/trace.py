@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Array, Index, Integer
 from pipelines.harmonization.harmonize import Harmonization
-from pipelines.harmonization.native import score_routes, to_native
-from pipelines.harmonization.regrouping import Regrouping, default_regrouping
-from pipelines.harmonization.score_table import SCORE_SIDES, ScoreTable
+from pipelines.harmonization.scores.native import score_routes, to_native
+from pipelines.harmonization.scores.regrouping import Regrouping, default_regrouping
+from pipelines.harmonization.scores.score_table import SCORE_SIDES, ScoreTable
 
 TRACE_COLUMNS = (
     "sample",
@@ -95,12 +95,10 @@ def trace_scores(
     return traced[list(TRACE_COLUMNS)]
 
 
-def _placed(values: npt.NDArray[Any], step_of: npt.NDArray[np.intp], none: Any) -> npt.NDArray[Any]:
+def _placed(values: Array, step_of: Index, none: Any) -> Array:
     """Return the value of the step that each row tells, or another one where it tells none."""
     return np.append(values, none)[step_of].astype(values.dtype)
 
 
-def _category(
-    codes: npt.NDArray[np.integer[Any]], names: "pd.Index[str]", step_of: npt.NDArray[np.intp]
-) -> "pd.Categorical[Any]":
+def _category(codes: Integer, names: "pd.Index[str]", step_of: Index) -> "pd.Categorical[Any]":
     return pd.Categorical.from_codes(_placed(codes, step_of, -1), categories=names)

@@ -3,19 +3,16 @@
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Bool, Float64
 from pipelines.quantification.options import QuantificationOptions
 
 Erosion = Literal["in_plane", "3d", "none"]
-Mask = npt.NDArray[np.bool_]
 
 _ALL_AXES = (0, 1, 2)
 
 
-def erosion_axes(
-    sizes: npt.NDArray[np.float64], thick_slice_ratio: float
-) -> tuple[Erosion, tuple[int, ...]]:
+def erosion_axes(sizes: Float64, thick_slice_ratio: float) -> tuple[Erosion, tuple[int, ...]]:
     """Choose the array axes along which a mask is eroded.
 
     Parameters
@@ -41,7 +38,7 @@ def erosion_axes(
     return "3d", _ALL_AXES
 
 
-def erode(mask: Mask, axes: tuple[int, ...]) -> Mask:
+def erode(mask: Bool, axes: tuple[int, ...]) -> Bool:
     """Remove the voxels that have a face neighbour outside the mask.
 
     The border of the array is no edge of the muscle: what lies beyond was not imaged, so a voxel
@@ -69,8 +66,8 @@ def erode(mask: Mask, axes: tuple[int, ...]) -> Mask:
 
 
 def select_voxels(
-    mask: Mask, has_ff: Mask, sizes: npt.NDArray[np.float64], options: QuantificationOptions
-) -> tuple[Mask, Erosion, bool]:
+    mask: Bool, has_ff: Bool, sizes: Float64, options: QuantificationOptions
+) -> tuple[Bool, Erosion, bool]:
     """Select the voxels of one muscle that count for its fat fraction.
 
     Parameters

@@ -1,12 +1,11 @@
 """The numbers of one muscle: sizes, fat fraction statistics, change along the muscle."""
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from pipelines.geometry import Affine, voxel_volume_ml
-from pipelines.quantification.coverage import truncation
-from pipelines.quantification.regions import FatFraction, Region
+from pipelines.arrays import Affine, Float64, Floating, Index
+from pipelines.geometry import voxel_volume_ml
+from pipelines.quantification.regions import Region
 
 Value = float | int | bool | str | None
 
@@ -63,7 +62,7 @@ def muscle_row(
     }
 
 
-def volumes(ff: FatFraction, voxel_ml: float) -> dict[str, float | int]:
+def volumes(ff: Floating, voxel_ml: float) -> dict[str, float | int]:
     """Measure a muscle's volume and how it divides into lean tissue and fat.
 
     Parameters
@@ -118,7 +117,7 @@ def cross_sections(profile: pd.DataFrame) -> dict[str, float | int | None]:
     }
 
 
-def fat_statistics(ff: FatFraction) -> dict[str, float]:
+def fat_statistics(ff: Floating) -> dict[str, float]:
     """Describe the distribution of the fat fraction.
 
     Parameters
@@ -175,7 +174,7 @@ def along_muscle(profile: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def weighted_mean(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> float:
+def weighted_mean(values: Float64, weights: Float64) -> float:
     """Return the weighted mean of the values that are not NaN, NaN if there are none."""
     use = np.isfinite(values)
     if not weights[use].sum() > 0:
@@ -190,10 +189,29 @@ def is_below(ff_mean: float, noise_floor: float | None) -> bool | None:
     return bool(ff_mean < noise_floor)
 
 
-def _weighted_slope(
-    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
-) -> float:
+def _weighted_slope(x: Float64, y: Float64, weights: Float64) -> float:
     if x.size < 2:
         return np.nan
     x_centred = x - np.average(x, weights=weights)
     return float(np.sum(weights * x_centred * y) / np.sum(weights * x_centred**2))
+
+
+def truncation(slices: Index, stack_slices: int) -> tuple[bool, bool]:
+    """Tell at which ends of the stack a muscle is cut.
+
+    A muscle that still has a cross-section in the last slice of the stack goes on beyond it, as
+    far as anyone can know; its volume and length are those of the imaged part.
+
+    Parameters
+    ----------
+    slices : ndarray of int
+        Slices that hold the muscle, rising from distal to proximal (inferior to superior).
+    stack_slices : int
+        Number of slices of the stack.
+
+    Returns
+    -------
+    proximal, distal : bool
+        Cut at the top, cut at the bottom.
+    """
+    return bool(slices[-1] == stack_slices - 1), bool(slices[0] == 0)

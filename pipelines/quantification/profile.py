@@ -3,18 +3,18 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from pipelines.geometry import Affine, voxel_sizes
+from pipelines.arrays import Affine, Bool, Float64, Floating, Index, Integer
+from pipelines.geometry import voxel_sizes
 from pipelines.quantification.columns import Table, build_table
 from pipelines.quantification.options import QuantificationOptions
-from pipelines.quantification.regions import FatFraction, Labels, Region, iterate_regions
+from pipelines.quantification.regions import Region, iterate_regions
 
 
 def slice_profile(
-    labels: Labels,
-    ff: FatFraction,
+    labels: Integer,
+    ff: Floating,
     affine: Affine,
     options: QuantificationOptions | None = None,
 ) -> pd.DataFrame:
@@ -88,7 +88,7 @@ def region_profile(region: Region, affine: Affine) -> pd.DataFrame:
     )
 
 
-def position_percent(slices: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+def position_percent(slices: Integer) -> Float64:
     """Place slices along the muscle.
 
     Parameters
@@ -103,24 +103,24 @@ def position_percent(slices: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]
         end (the upper face of its uppermost slice) to 100 at its distal end.
     """
     length = slices[-1] - slices[0] + 1
-    percent: npt.NDArray[np.float64] = 100.0 * (slices[-1] - slices + 0.5) / length
+    percent: Float64 = 100.0 * (slices[-1] - slices + 0.5) / length
     return percent
 
 
 def _by_slice(
-    ff: FatFraction,
-    slices: npt.NDArray[np.intp],
-    voxels: npt.NDArray[np.bool_],
-    present: npt.NDArray[np.intp],
-) -> list[npt.NDArray[np.float64]]:
+    ff: Floating,
+    slices: Index,
+    voxels: Bool,
+    present: Index,
+) -> list[Float64]:
     """Split the fat fractions of some voxels into one array per slice."""
     starts = np.searchsorted(slices[voxels], present[1:])
     return np.split(ff[voxels].astype(np.float64), starts)
 
 
 def _apply(
-    statistic: Callable[[npt.NDArray[np.float64]], np.float64],
-    values_by_slice: list[npt.NDArray[np.float64]],
-) -> npt.NDArray[np.float64]:
+    statistic: Callable[[Float64], np.float64],
+    values_by_slice: list[Float64],
+) -> Float64:
     """Compute a statistic in each slice, NaN where it has no voxel."""
     return np.array([statistic(v) if v.size else np.nan for v in values_by_slice])

@@ -4,17 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from pipelines.anatomy.vocabulary import Muscle, Side, label_values
+from pipelines.arrays import Affine, Bool, Floating, Index, Integer
 from pipelines.errors import DataError
-from pipelines.geometry import Affine, check_affine, voxel_sizes
+from pipelines.geometry import check_affine, voxel_sizes
 from pipelines.quantification.erosion import Erosion, select_voxels
 from pipelines.quantification.options import QuantificationOptions
-
-Labels = npt.NDArray[np.integer]
-FatFraction = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -44,15 +41,15 @@ class Region:
     muscle: Muscle
     side: Side
     stack_slices: int
-    slices: npt.NDArray[np.intp]
-    ff: FatFraction
-    selected: npt.NDArray[np.bool_]
+    slices: Index
+    ff: Floating
+    selected: Bool
     erosion: Erosion
     few_voxels: bool
 
 
 def iterate_regions(
-    labels: Labels, ff: FatFraction, affine: Affine, options: QuantificationOptions
+    labels: Integer, ff: Floating, affine: Affine, options: QuantificationOptions
 ) -> Iterator[Region]:
     """Yield every muscle that a label image holds, in vocabulary order, left before right.
 
@@ -118,7 +115,7 @@ def _with_margin(box: tuple[slice, ...], shape: tuple[int, ...]) -> tuple[slice,
     return x, y, z
 
 
-def _check_images(labels: Labels, ff: FatFraction, affine: Affine) -> None:
+def _check_images(labels: Integer, ff: Floating, affine: Affine) -> None:
     if labels.ndim != 3 or labels.shape != ff.shape:
         raise DataError(
             f"The label image has shape {labels.shape} and the fat fraction map {ff.shape}; "

@@ -1,20 +1,22 @@
 """The per-muscle table of a session."""
 
+import numpy as np
 import pandas as pd
 
-from pipelines.geometry import Affine
-from pipelines.quantification.asymmetry import add_asymmetry
+from pipelines.arrays import Affine, Floating, Integer
 from pipelines.quantification.columns import Table, build_table
 from pipelines.quantification.groups import group_rows
 from pipelines.quantification.measures import muscle_row
 from pipelines.quantification.options import QuantificationOptions
 from pipelines.quantification.profile import region_profile
-from pipelines.quantification.regions import FatFraction, Labels, iterate_regions
+from pipelines.quantification.regions import iterate_regions
+
+_KEYS = ["muscle", "side"]
 
 
 def muscle_table(
-    labels: Labels,
-    ff: FatFraction,
+    labels: Integer,
+    ff: Floating,
     affine: Affine,
     options: QuantificationOptions | None = None,
     noise_floor: float | None = None,
@@ -59,3 +61,85 @@ def muscle_table(
     muscles = build_table(Table.MUSCLES, pd.DataFrame(rows))
     groups = group_rows(muscles, pd.concat(profiles), noise_floor)
     return add_asymmetry(build_table(Table.MUSCLES, pd.DataFrame([*rows, *groups])))
+
+
+def add_asymmetry(table: pd.DataFrame) -> pd.DataFrame:
+    """Fill in the columns that compare the two sides.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table ``muscles`` of ``columns.json``.
+
+    Returns
+    -------
+    DataFrame
+        A copy with ``asym_volume`` = 200 (L - R) / (L + R) in percent and ``asym_ff`` = L - R in
+        percentage points. Missing where the other side was not found, or where a group was
+        measured on other members there.
+    """
+    # Groups compare only if made of the same members; muscles have none, on both sides.
+    keys = ["level", "muscle", "members_present"]
+    sides = {
+        side: table.loc[table["side"] == side, [*keys, "volume_ml", "ff_mean"]]
+        for side in ("left", "right")
+    }
+    both = sides["left"].merge(sides["right"], on=keys, suffixes=("_left", "_right"))
+    left, right = both["volume_ml_left"], both["volume_ml_right"]
+    both["asym_volume"] = 200.0 * (left - right) / (left + right)
+    both["asym_ff"] = both["ff_mean_left"] - both["ff_mean_right"]
+    columns = ["asym_volume", "asym_ff"]
+    matched = table[keys].merge(both[[*keys, *columns]], on=keys, how="left")
+    return table.assign(**{name: matched[name].to_numpy(np.float64) for name in columns})
+
+
+def add_confidence(table: pd.DataFrame, confidence: pd.DataFrame) -> pd.DataFrame:
+    """Fill the confidence columns of the per-muscle table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`pipelines.quantification.table.muscle_table`.
+    confidence : DataFrame
+        ``muscle``, ``side`` and confidence columns, one row per muscle and side, e.g. from
+        :func:`pipelines.segmentation.review.confidence.muscle_confidence`.
+
+    Returns
+    -------
+    DataFrame
+        A new table with the same rows in the same order; groups have no confidence.
+    """
+    columns = [name for name in confidence.columns if name not in _KEYS]
+    joined = table.drop(columns=columns).merge(
+        confidence, on=_KEYS, how="left", validate="many_to_one"
+    )
+    joined.loc[joined["level"] == "group", columns] = float("nan")
+    return build_table(Table.MUSCLES, joined)
+
+
+def join_stacks(rows: pd.DataFrame) -> pd.DataFrame:
+    """Join rows of per-muscle tables that tell about parts of the same muscle.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns ``muscle``, ``side``, ``ff_mean`` (percent, not missing), ``volume_ml``, ``source``
+        and ``row``: the muscle rows of every stack of a session.
+
+    Returns
+    -------
+    DataFrame
+        One row per muscle and side, in order of first appearance. ``ff_mean`` is the mean weighted
+        by the volumes of the parts; ``source`` and ``row`` are those of the largest part.
+    """
+    ordered = rows.sort_values("volume_ml", ascending=False, kind="stable")
+    weighted = ordered.assign(product=ordered["ff_mean"] * ordered["volume_ml"])
+    joined = weighted.groupby(["muscle", "side"], sort=False).agg(
+        product=("product", "sum"),
+        volume_ml=("volume_ml", "sum"),
+        source=("source", "first"),
+        row=("row", "first"),
+    )
+    joined["ff_mean"] = joined["product"] / joined["volume_ml"]
+    order = pd.MultiIndex.from_frame(rows[["muscle", "side"]].drop_duplicates())
+    return joined.drop(columns="product").reindex(order).reset_index()

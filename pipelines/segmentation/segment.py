@@ -4,20 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from pipelines.geometry import Affine
+from pipelines.arrays import Affine, Array, UInt16
 from pipelines.quality import Check
 from pipelines.segmentation.channels import ChannelStack, stack_channels
-from pipelines.segmentation.confidence import muscle_confidence, read_calibration
-from pipelines.segmentation.continuity import reassign_discontinuous
-from pipelines.segmentation.islands import remove_strays
-from pipelines.segmentation.plausibility import check_plausibility
-from pipelines.segmentation.predict import Progress, Segmenter, predict_labels
-from pipelines.segmentation.sides import split_sides
-from pipelines.segmentation.single_limb import find_limbs, limb_columns, predict_single_limb
+from pipelines.segmentation.inference.predict import Progress, Segmenter, predict_labels
+from pipelines.segmentation.review.confidence import muscle_confidence, read_calibration
+from pipelines.segmentation.review.continuity import reassign_discontinuous, remove_strays
+from pipelines.segmentation.review.plausibility import check_plausibility
+from pipelines.segmentation.sides.single_limb import find_limbs, limb_columns, predict_single_limb
+from pipelines.segmentation.sides.splitting import split_sides
 from pipelines.water_fat.limbs import Limbs
 
 
@@ -31,21 +28,21 @@ class Segmentation:
         Values of :meth:`pipelines.anatomy.vocabulary.Muscle.value`, on the grid of the scan.
     confidence : DataFrame
         One row per muscle and side; see
-        :func:`pipelines.segmentation.confidence.muscle_confidence`.
+        :func:`pipelines.segmentation.review.confidence.muscle_confidence`.
     checks : list of Check
         Sides, absent or implausible muscles, body region.
     provenance : dict
         Model, device, precision, channels and what was changed afterwards; for the sidecar.
     """
 
-    labels: npt.NDArray[np.uint16]
+    labels: UInt16
     confidence: pd.DataFrame
     checks: list[Check]
     provenance: dict[str, Any]
 
 
 def segment(
-    images: Mapping[str, npt.NDArray[Any]],
+    images: Mapping[str, Array],
     affine: Affine,
     segmenter: Segmenter,
     progress: Progress | None = None,
@@ -76,7 +73,7 @@ def segment(
     ------
     ModelError, DataError, DeviceError
         See :func:`pipelines.segmentation.channels.stack_channels` and
-        :func:`pipelines.segmentation.predict.predict_labels`.
+        :func:`pipelines.segmentation.inference.predict.predict_labels`.
     """
     files = segmenter.files
     stack = stack_channels(images, files)

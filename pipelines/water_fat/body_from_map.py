@@ -3,16 +3,13 @@
 Tissue is where the map is smooth; the background is noise, NaN, or one repeated value.
 """
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 from skimage.morphology import isotropic_closing, isotropic_dilation, isotropic_opening
 
+from pipelines.arrays import Affine, Array, Bool, Float32
 from pipelines.errors import DataError
-from pipelines.geometry import Affine, voxel_sizes
-from pipelines.water_fat.arrays import Image, Mask
+from pipelines.geometry import voxel_sizes
 from pipelines.water_fat.body import check_volume, clean_mask
 
 # Local statistics are taken over squares of this many voxels.
@@ -36,7 +33,7 @@ SPECKLE_MM = 1.5
 CLOSING_MM = 10.0
 
 
-def body_mask_from_ff(ff: npt.NDArray[Any], affine: Affine) -> Mask:
+def body_mask_from_ff(ff: Array, affine: Affine) -> Bool:
     """Find the body in a fat fraction map of unknown units, when no magnitude image is at hand.
 
     Tissue is where the map is smooth and holds a value; background is noise, NaN, or one value
@@ -75,7 +72,7 @@ def body_mask_from_ff(ff: npt.NDArray[Any], affine: Affine) -> Mask:
     return body
 
 
-def background_value(ff: npt.NDArray[Any]) -> float:
+def background_value(ff: Array) -> float:
     """Return the value that fills the background of a map, or NaN if no single value does.
 
     Parameters
@@ -90,7 +87,7 @@ def background_value(ff: npt.NDArray[Any]) -> float:
     return float("nan")
 
 
-def _texture(ff: npt.NDArray[Any], background: float) -> tuple[Mask, Image, Image]:
+def _texture(ff: Array, background: float) -> tuple[Bool, Float32, Float32]:
     """Return which voxels of a slice hold a value, and the local mean and spread of those."""
     valid = np.isfinite(ff) & (np.abs(np.nan_to_num(ff)) < IMPOSSIBLE) & (ff != background)
     values = np.where(valid, ff, 0).astype(np.float32)
@@ -102,7 +99,7 @@ def _texture(ff: npt.NDArray[Any], background: float) -> tuple[Mask, Image, Imag
     return valid, mean, np.sqrt(np.maximum(variance, 0)).astype(np.float32)
 
 
-def _levels(ff: npt.NDArray[Any], background: float) -> tuple[float, float | None]:
+def _levels(ff: Array, background: float) -> tuple[float, float | None]:
     """Return the value of pure fat and the largest spread of tissue; None if nothing is noisy."""
     width = [max(1, int(BORDER_SHARE * n)) for n in ff.shape[:2]]
     frame = np.ones(ff.shape[:2], np.bool_)

@@ -1,16 +1,15 @@
 """From Dixon images to a checked fat fraction map: the steps of this package in their order."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from skimage.morphology import isotropic_dilation
 
-from pipelines.geometry import Affine, voxel_sizes
+from pipelines.arrays import Affine, Array, Bool, Float32
+from pipelines.geometry import voxel_sizes
 from pipelines.quality import Check
-from pipelines.water_fat.arrays import Image, Mask
 from pipelines.water_fat.body import body_mask
 from pipelines.water_fat.body_from_map import background_value, body_mask_from_ff
 from pipelines.water_fat.fat_fraction import count_voxels, fat_fraction
@@ -55,11 +54,11 @@ class DixonResult:
     checks : list of Check
     """
 
-    ff: Image
-    water: npt.NDArray[Any] | None
-    fat: npt.NDArray[Any] | None
+    ff: Float32
+    water: Array | None
+    fat: Array | None
     affine: Affine
-    body: Mask
+    body: Bool
     limbs: Limbs
     swaps: pd.DataFrame
     noise: NoiseEstimate | None
@@ -68,8 +67,8 @@ class DixonResult:
 
 
 def fat_fraction_from_water_fat(
-    water: npt.NDArray[Any],
-    fat: npt.NDArray[Any],
+    water: Array,
+    fat: Array,
     affine: Affine,
     *,
     grids: MatchedGrids | None = None,
@@ -110,11 +109,11 @@ def fat_fraction_from_water_fat(
 
 
 def fat_fraction_from_map(
-    ff: npt.NDArray[Any],
+    ff: Array,
     affine: Affine,
     units: Literal["auto"] | FatFractionUnits = "auto",
     *,
-    signal: npt.NDArray[Any] | None = None,
+    signal: Array | None = None,
 ) -> DixonResult:
     """Bring a fat fraction map to percent and check it. Swaps are flagged, never repaired.
 
@@ -154,14 +153,14 @@ def fat_fraction_from_map(
     return DixonResult(percent, None, None, affine, body, limbs, swaps, None, found, checks)
 
 
-def _total_signal(water: npt.NDArray[Any], fat: npt.NDArray[Any]) -> Image:
+def _total_signal(water: Array, fat: Array) -> Float32:
     """Return water + fat without negative values."""
     total = water.astype(np.float32).clip(0)
     total += fat.astype(np.float32).clip(0)
     return total
 
 
-def _with_margin(body: Mask, affine: Affine) -> Mask:
+def _with_margin(body: Bool, affine: Affine) -> Bool:
     """Return the body with a margin, slice by slice."""
     spacing = voxel_sizes(affine)[:2]
     grown = np.zeros_like(body)

@@ -1,13 +1,11 @@
 """Fat fraction from a water and a fat image, and what its voxels are worth."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Array, Bool, Float32
 from pipelines.errors import DataError
-from pipelines.water_fat.arrays import Image, Mask
 
 # An intensity that so many voxels share, and that is so many times as frequent as the intensities
 # just below it, is where the receiver or the file format clipped the signal.
@@ -37,7 +35,7 @@ class VoxelCounts:
     empty: int
 
 
-def fat_fraction(water: npt.NDArray[Any], fat: npt.NDArray[Any]) -> Image:
+def fat_fraction(water: Array, fat: Array) -> Float32:
     """Compute fat / (water + fat) in percent.
 
     Negative intensities, which magnitude images cannot have but rounded or real-valued ones do,
@@ -77,14 +75,14 @@ def fat_fraction(water: npt.NDArray[Any], fat: npt.NDArray[Any]) -> Image:
     return result
 
 
-def saturated_voxels(image: npt.NDArray[Any]) -> Mask:
+def saturated_voxels(image: Array) -> Bool:
     """Find voxels clipped at the largest value the scanner or the file could hold.
 
     Clipping shows as a spike of the histogram at its upper end: many voxels with exactly the
     largest value, and far fewer at each of the values just below.
     """
     largest = np.max(image, initial=0, where=np.isfinite(image))
-    at_top: Mask = image == largest
+    at_top: Bool = image == largest
     near = image[(image >= (1 - SATURATED_NEIGHBOURHOOD) * largest) & (image < largest)]
     count = int(at_top.sum())
     if largest <= 0 or count < SATURATED_MIN_VOXELS or near.size == 0:
@@ -95,7 +93,7 @@ def saturated_voxels(image: npt.NDArray[Any]) -> Mask:
     return at_top
 
 
-def count_voxels(water: npt.NDArray[Any], fat: npt.NDArray[Any], body: Mask) -> VoxelCounts:
+def count_voxels(water: Array, fat: Array, body: Bool) -> VoxelCounts:
     """Count the doubtful voxels of water and fat images inside the body.
 
     Parameters

@@ -1,13 +1,12 @@
 """Bring a fat image onto the grid of its water image."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Affine, Array, Bool
 from pipelines.errors import DataError
-from pipelines.geometry import Affine, resample, same_grid
+from pipelines.geometry import resample, same_grid
 
 # A common field of view thinner than this along an in-plane axis holds no limb.
 MIN_COMMON_VOXELS = 16
@@ -32,8 +31,8 @@ class MatchedGrids:
         One sentence saying what was done.
     """
 
-    water: npt.NDArray[Any]
-    fat: npt.NDArray[Any]
+    water: Array
+    fat: Array
     affine: Affine
     resampled: bool
     cropped: bool
@@ -42,9 +41,9 @@ class MatchedGrids:
 
 
 def match_grids(
-    water: npt.NDArray[Any],
+    water: Array,
     water_affine: Affine,
-    fat: npt.NDArray[Any],
+    fat: Array,
     fat_affine: Affine,
 ) -> MatchedGrids:
     """Put fat on water's grid, and cut both to what both cover.
@@ -95,7 +94,7 @@ def match_grids(
     return MatchedGrids(water[box], on_water[box], affine, True, cropped, origin, text)
 
 
-def _bounding_box(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice, slice] | None:
+def _bounding_box(mask: Bool) -> tuple[slice, slice, slice] | None:
     if not mask.any():
         return None
     spans = []

@@ -13,11 +13,8 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.segmentation import expand_labels, watershed
 
-from pipelines.geometry import Affine, voxel_sizes
-from pipelines.water_fat.arrays import Mask
-
-Labels = npt.NDArray[np.uint8]
-Point = npt.NDArray[np.float64]
+from pipelines.arrays import Affine, Bool, Float64, Int32, UInt8
+from pipelines.geometry import voxel_sizes
 
 # Lobes are sought on a grid of about this voxel size; limbs are many times as thick.
 COARSE_MM = 2.0
@@ -49,7 +46,7 @@ class Limbs:
         cannot be told.
     """
 
-    labels: Labels
+    labels: UInt8
     names: tuple[str, ...]
 
 
@@ -57,11 +54,11 @@ class Limbs:
 class _Slice:
     """Coarse lobes of one slice: 1 and 2 for a pair (by rising x), 1 for one; 255 is no limb."""
 
-    lobes: Labels
-    centres: tuple[Point, ...]
+    lobes: UInt8
+    centres: tuple[Float64, ...]
 
 
-def label_limbs(body: Mask, affine: Affine) -> Limbs:
+def label_limbs(body: Bool, affine: Affine) -> Limbs:
     """Tell the limbs in a body mask apart.
 
     Parameters
@@ -96,7 +93,7 @@ def label_limbs(body: Mask, affine: Affine) -> Limbs:
     return Limbs(labels, ("left", "right") if two else ("single",))
 
 
-def _find_lobes(body: Mask, spacing: npt.NDArray[np.float64]) -> _Slice:
+def _find_lobes(body: Bool, spacing: Float64) -> _Slice:
     """Find the one or two limbs of a coarse slice."""
     empty = np.zeros(body.shape, np.uint8)
     if not body.any():
@@ -124,9 +121,7 @@ def _find_lobes(body: Mask, spacing: npt.NDArray[np.float64]) -> _Slice:
     return _Slice(lobes, centres)
 
 
-def _pair_markers(
-    thickness: npt.NDArray[np.float64], limb_pieces: Mask, top: float
-) -> npt.NDArray[np.int32] | None:
+def _pair_markers(thickness: Float64, limb_pieces: Bool, top: float) -> Int32 | None:
     """Return the cores of two lobes, numbered 1 and 2, or None where there is one."""
     for level in LEVELS * top:
         cores, count = ndimage.label(limb_pieces & (thickness > level))
@@ -149,9 +144,7 @@ def _nearest(pairs: list[int], k: int) -> list[int]:
     return sorted(pairs, key=lambda p: abs(p - k))[:NEIGHBOURS]
 
 
-def _split(
-    lobes: Labels, pairs: list[tuple[Point, ...]], spacing: npt.NDArray[np.float64]
-) -> Labels:
+def _split(lobes: UInt8, pairs: list[tuple[Float64, ...]], spacing: Float64) -> UInt8:
     """Divide one lobe along the line midway between the limbs of neighbouring slices."""
     left, right = (np.mean([pair[i] for pair in pairs], axis=0) for i in (0, 1))
     x, y = (np.arange(n) * s for n, s in zip(lobes.shape, spacing, strict=True))
@@ -160,9 +153,9 @@ def _split(
     return np.where(lobes == 1, np.where(side < 0, 1, 2), lobes).astype(np.uint8)
 
 
-def _to_full_grid(lobes: Labels, step: npt.NDArray[np.int_], body: Mask) -> Labels:
+def _to_full_grid(lobes: UInt8, step: npt.NDArray[np.int_], body: Bool) -> UInt8:
     """Bring coarse labels to the image grid and over the voxels between the coarse samples."""
     grown = expand_labels(lobes, distance=2)
     full = grown.repeat(step[0], axis=0).repeat(step[1], axis=1)[: body.shape[0], : body.shape[1]]
-    limb: Labels = np.where(body & (full != _NOT_A_LIMB), full, 0).astype(np.uint8)
+    limb: UInt8 = np.where(body & (full != _NOT_A_LIMB), full, 0).astype(np.uint8)
     return limb

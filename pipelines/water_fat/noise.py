@@ -6,14 +6,13 @@ ratio of sums removes that bias; it can only be measured and reported.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, special
 
-from pipelines.geometry import Affine, voxel_sizes
-from pipelines.water_fat.arrays import Mask
+from pipelines.arrays import Affine, Array, Bool, Float64
+from pipelines.geometry import voxel_sizes
 
 # Noise is measured in a belt around the body. Nearer lie blurring and ringing; further out many
 # scanners attenuate the background: on a GE thigh the belt gives the noise seen inside fat (10-11),
@@ -64,7 +63,7 @@ class NoiseEstimate:
     reason: str = ""
 
 
-def background_belt(body: Mask, affine: Affine) -> Mask:
+def background_belt(body: Bool, affine: Affine) -> Bool:
     """Return the air around the body in which noise is measured.
 
     Parameters
@@ -88,7 +87,7 @@ def background_belt(body: Mask, affine: Affine) -> Mask:
     return belt
 
 
-def rayleigh_sigma(image: npt.NDArray[Any], belt: Mask) -> tuple[float | None, str]:
+def rayleigh_sigma(image: Array, belt: Bool) -> tuple[float | None, str]:
     """Measure the noise of a magnitude image in the air around the body.
 
     In every slice the median of the belt gives sigma, which ghosts in a part of it hardly move;
@@ -135,7 +134,7 @@ def rayleigh_sigma(image: npt.NDArray[Any], belt: Mask) -> tuple[float | None, s
     return float(np.median(sigmas)), ""
 
 
-def rician_mean(signal: npt.ArrayLike, sigma: float) -> npt.NDArray[np.float64]:
+def rician_mean(signal: npt.ArrayLike, sigma: float) -> Float64:
     """Return the expected magnitude of a signal with complex Gaussian noise.
 
     Parameters
@@ -161,7 +160,7 @@ def rician_mean(signal: npt.ArrayLike, sigma: float) -> npt.NDArray[np.float64]:
 
 def ff_noise_floor(
     signal: npt.ArrayLike, sigma_fat: float, sigma_water: float | None = None
-) -> npt.NDArray[np.float64]:
+) -> Float64:
     """Return the fat fraction that tissue without any fat is expected to show.
 
     Parameters
@@ -183,9 +182,7 @@ def ff_noise_floor(
     return 100 * fat / (water + fat)
 
 
-def estimate_noise(
-    water: npt.NDArray[Any], fat: npt.NDArray[Any], body: Mask, affine: Affine
-) -> NoiseEstimate:
+def estimate_noise(water: Array, fat: Array, body: Bool, affine: Affine) -> NoiseEstimate:
     """Measure the noise of water and fat images and the floor it puts under the fat fraction.
 
     Parameters
@@ -217,23 +214,23 @@ def estimate_noise(
     return NoiseEstimate(sigma_water, sigma_fat, signal, clean / sigma_fat, floor)
 
 
-def _intensity_step(values: npt.NDArray[Any]) -> float:
+def _intensity_step(values: Array) -> float:
     """Return the distance between neighbouring intensities of a quantized image."""
     levels = np.unique(values)
     return float(np.diff(levels).min()) if levels.size > 1 else float(levels[0])
 
 
-def _noisy_values(image: npt.NDArray[Any], belt: Mask) -> npt.NDArray[Any] | None:
+def _noisy_values(image: Array, belt: Bool) -> Array | None:
     """Return the belt values of a slice where the background has not been zeroed."""
     zeros = ndimage.uniform_filter((image == 0).astype(np.float32), NEIGHBOURHOOD)
     used = belt & (zeros < MAX_ZERO_SHARE) & np.isfinite(image)
     if used.sum() < max(MIN_USED_SHARE * belt.sum(), MIN_BELT_VOXELS):
         return None
-    values: npt.NDArray[Any] = image[used]
+    values: Array = image[used]
     return values
 
 
-def _dither(values: npt.NDArray[Any], step: float) -> npt.NDArray[np.float64]:
+def _dither(values: Array, step: float) -> Float64:
     """Undo rounding by adding noise of one step, so that quantiles of small integers are smooth."""
     rounding = np.random.default_rng(0).uniform(-0.5, 0.5, values.size) * step
     return np.abs(values.astype(np.float64) + rounding)

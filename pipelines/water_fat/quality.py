@@ -1,18 +1,23 @@
 """Quality checks of a fat fraction map and the images it came from, in words for the report."""
 
+from collections.abc import Iterable
+from itertools import groupby
+
 import numpy as np
 import pandas as pd
 
-from pipelines.geometry import Affine, voxel_sizes
+from pipelines.arrays import Affine, Bool, Float32
+from pipelines.geometry import voxel_sizes
 from pipelines.quality import Check, Level
-from pipelines.water_fat.arrays import Image, Mask
 from pipelines.water_fat.fat_fraction import VoxelCounts
 from pipelines.water_fat.grids import MatchedGrids
 from pipelines.water_fat.limbs import Limbs
 from pipelines.water_fat.noise import NoiseEstimate
 from pipelines.water_fat.swaps import FAT_FROM, SHELL_MM
 from pipelines.water_fat.units import FatFractionUnits
-from pipelines.water_fat.wording import COUNTING, limb_slices, ranges
+
+COUNTING = "(counted from 0 at the feet)"
+
 
 # Share of the field of view that legs or trunk plausibly fill, percent. Two thighs fill 15-40 %
 # of a square field and up to 90 % of a tight one.
@@ -35,8 +40,8 @@ PLAUSIBLE_FAT_PERCENT = (50.0, 120.0)
 
 
 def dixon_checks(
-    ff: Image,
-    body: Mask,
+    ff: Float32,
+    body: Bool,
     limbs: Limbs,
     affine: Affine,
     swaps: pd.DataFrame,
@@ -87,7 +92,7 @@ def dixon_checks(
     return checks
 
 
-def check_body(body: Mask) -> Check:
+def check_body(body: Bool) -> Check:
     """Check that the body mask has a plausible size."""
     share = 100.0 * float(body.mean())
     low, high = BODY_SHARE_PERCENT
@@ -189,7 +194,7 @@ def check_noise(noise: NoiseEstimate | None) -> Check:
     return Check("noise_floor", "warn", text, noise.ff_floor, "%", NOISE_FLOOR_PERCENT)
 
 
-def check_left_right(ff: Image, limbs: Limbs) -> Check:
+def check_left_right(ff: Float32, limbs: Limbs) -> Check:
     """Compare the mean fat fraction of the two limbs over the slices that show both."""
     both = np.logical_and.reduce([(limbs.labels == i).any(axis=(0, 1)) for i in (1, 2)])
     known = np.isfinite(ff[:, :, both])
@@ -233,7 +238,7 @@ def check_cut(limbs: Limbs, affine: Affine) -> Check:
     return Check("limb_cut", "warn", text, longest, "mm", CUT_MM)
 
 
-def check_slices(body: Mask, limbs: Limbs) -> Check:
+def check_slices(body: Bool, limbs: Limbs) -> Check:
     """Check for slices without body, and for slices that lack one of two limbs."""
     present = [(limbs.labels == i + 1).any(axis=(0, 1)) for i in range(len(limbs.names))]
     filled = body.any(axis=(0, 1))
@@ -279,3 +284,28 @@ def check_voxels(counts: VoxelCounts) -> list[Check]:
         level: Level = "warn" if share > threshold else "pass"
         checks.append(Check(name, level, text, share, "%", threshold))
     return checks
+
+
+def limb_slices(rows: pd.DataFrame) -> str:
+    """Name limbs and slices: 'left limb, slices 3-5, 9; right limb, slice 4 (counted ...)'.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns ``limb`` (name) and ``slice`` (index).
+    """
+    parts = []
+    for limb, group in rows.groupby("limb", sort=False):
+        slices = sorted(int(k) for k in group["slice"])
+        noun = "slice" if len(slices) == 1 else "slices"
+        parts.append(f"{limb} limb, {noun} {ranges(slices)}")
+    return "; ".join(parts) + f" {COUNTING}"
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Write sorted integers as ranges: 3-5, 9."""
+    parts = []
+    for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
+        members = [number for _, number in run]
+        parts.append(f"{members[0]}-{members[-1]}" if len(members) > 1 else f"{members[0]}")
+    return ", ".join(parts)

@@ -5,15 +5,12 @@ is below 50 %, either water and fat are exchanged or the fat there is too thin t
 The two are told apart by the skin, which is water: in a swap it looks fattier than the shell.
 """
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import ndimage
 
-from pipelines.geometry import Affine, voxel_sizes
-from pipelines.water_fat.arrays import Image, Mask
+from pipelines.arrays import Affine, Array, Bool, Float32, UInt8
+from pipelines.geometry import voxel_sizes
 from pipelines.water_fat.body import skin_depth
 from pipelines.water_fat.limbs import Limbs
 
@@ -40,7 +37,7 @@ CORE_MARGIN = 10.0
 GLOBAL_SHARE = 0.8
 
 
-def detect_swaps(ff: Image, body: Mask, limbs: Limbs, affine: Affine) -> pd.DataFrame:
+def detect_swaps(ff: Float32, body: Bool, limbs: Limbs, affine: Affine) -> pd.DataFrame:
     """Judge water and fat of every limb and slice by the fat under the skin.
 
     A limb and slice is ``normal`` if its shell is at least 50 % fat, unless both skin and core are
@@ -89,8 +86,8 @@ def detect_swaps(ff: Image, body: Mask, limbs: Limbs, affine: Affine) -> pd.Data
 
 
 def repair_swaps(
-    water: npt.NDArray[Any], fat: npt.NDArray[Any], body: Mask, limbs: Limbs, swaps: pd.DataFrame
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any], pd.DataFrame]:
+    water: Array, fat: Array, body: Bool, limbs: Limbs, swaps: pd.DataFrame
+) -> tuple[Array, Array, pd.DataFrame]:
     """Exchange water and fat in the limbs and slices found swapped.
 
     The exchange includes the air nearer to this limb than to another, so that the noise around it
@@ -142,7 +139,7 @@ def flag_swaps(swaps: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _measure(ff: Image, depth: Image, limb: Mask, voxel_mm: float) -> dict[str, float]:
+def _measure(ff: Float32, depth: Float32, limb: Bool, voxel_mm: float) -> dict[str, float]:
     """Return the median fat fraction of skin, shell and core of one limb in one slice."""
     # One voxel of skin at least, and none of it in the shell.
     skin_end = max(SKIN_MM[1], 1.01 * voxel_mm)
@@ -196,9 +193,9 @@ def _with_action(swaps: pd.DataFrame, rows: "pd.Series[bool]", action: str) -> p
     return table
 
 
-def _territory(body: Mask, labels: npt.NDArray[np.uint8], limb: int) -> Mask:
+def _territory(body: Bool, labels: UInt8, limb: int) -> Bool:
     """Return a limb and the air that is nearer to it than to any other part of the body."""
     part = np.where(labels > 0, labels, np.where(body, np.uint8(255), np.uint8(0)))
     nearest = ndimage.distance_transform_edt(part == 0, return_distances=False, return_indices=True)
-    territory: Mask = part[tuple(nearest)] == limb
+    territory: Bool = part[tuple(nearest)] == limb
     return territory

@@ -5,13 +5,12 @@ No standard fixes it: QMRITools and MyoQMRI store 0-1, other software percent, P
 noise or values such as 10000; a high percentile inside the body is.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Array, Bool, Float32
 from pipelines.errors import DataError
-from pipelines.water_fat.arrays import Image, Mask
 
 FatFractionUnits = Literal["fraction", "percent", "permille"]
 
@@ -34,7 +33,7 @@ PLAUSIBLE_PERCENT = (-100.0, 200.0)
 _HINT = "Say it: --fat-fraction-units fraction, percent or permille."
 
 
-def body_level(ff: npt.NDArray[Any], body: Mask) -> float:
+def body_level(ff: Array, body: Bool) -> float:
     """Return the percentile of the map inside the body by which its unit is told.
 
     Parameters
@@ -59,7 +58,7 @@ def body_level(ff: npt.NDArray[Any], body: Mask) -> float:
     return float(np.percentile(values, DECIDING_PERCENTILE))
 
 
-def detect_units(ff: npt.NDArray[Any], body_mask: Mask) -> FatFractionUnits:
+def detect_units(ff: Array, body_mask: Bool) -> FatFractionUnits:
     """Tell the unit of a fat fraction map.
 
     Parameters
@@ -96,7 +95,7 @@ def detect_units(ff: npt.NDArray[Any], body_mask: Mask) -> FatFractionUnits:
     )
 
 
-def to_percent(ff: npt.NDArray[Any], units: FatFractionUnits) -> Image:
+def to_percent(ff: Array, units: FatFractionUnits) -> Float32:
     """Convert a fat fraction map to percent.
 
     Parameters

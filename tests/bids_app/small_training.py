@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bids_app import group, group_training
 from bids_app.cli import main
 from bids_app.errors import ExitCode
-from pipelines.diagnosis import outer_fold
+from bids_app.group import level, training
 from pipelines.diagnosis.simulation.score_files import score_files
 from pipelines.diagnosis.simulation.simulate import simulate_cohort
+from pipelines.diagnosis.training import nested
 from tests.bids_app.score_study import people_text, write_study
 from tools.simulate_cohort import write_dataset
 
@@ -61,8 +61,8 @@ from bids_app.result_writer import SessionWriter
 from pipelines.diagnosis import outer_fold
 from tests.bids_app.small_training import never
 
-outer_fold.search = never
-group._audit = lambda *_: {}
+nested.search = never
+level._audit = lambda *_: {}
 SessionWriter.commit = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 main(sys.argv[1:])
 """
@@ -74,8 +74,8 @@ def train_interrupted(cohort: Path, repository: Path) -> Path:
     more = ("--train", "first", "--readers", str(cohort / "readers.tsv"))
     command = [str(cohort / "new"), str(out), "group", *options(cohort, *more)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(group_training, "_without_studies", interrupt)
-        patch.setattr(group, "_audit", lambda *_: {})
+        patch.setattr(training, "_without_studies", interrupt)
+        patch.setattr(level, "_audit", lambda *_: {})
         assert main(command) == ExitCode.TRY_AGAIN
     assert not list(out.glob("group*"))
     assert not (out / "models").exists()
@@ -84,8 +84,8 @@ def train_interrupted(cohort: Path, repository: Path) -> Path:
     assert not list(out.glob("group*"))
     assert (out / "models" / "first" / "model.json").is_file()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(outer_fold, "search", never)
-        patch.setattr(outer_fold, "train_ensemble", never)
+        patch.setattr(nested, "search", never)
+        patch.setattr(nested, "train_ensemble", never)
         assert main([*command, "--interactions", "DYSF"]) == ExitCode.OK
     return out
 

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bids_app.dataset.labels import enumerate_labels, parse_labels
 from bids_app.errors import AppError, ExitCode
-from bids_app.labels import enumerate_labels, parse_labels
 from tests.bids_app.mids_tree import make_tree
 
 

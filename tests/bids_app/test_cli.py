@@ -10,8 +10,8 @@ import pytest
 
 from bids_app.cli import main, parse_settings
 from bids_app.errors import AppError, ExitCode
-from bids_app.parser import build_parser
-from bids_app.settings import Settings
+from bids_app.options.parser import build_parser
+from bids_app.options.settings import Settings
 
 HEAVY = ("torch", "bids", "pandas", "xgboost", "numpy", "nibabel", "SimpleITK", "matplotlib")
 

@@ -62,7 +62,7 @@ def test_weights_are_checked(podman: Podman) -> None:
 def test_other_processes_find_the_app(podman: Podman) -> None:
     """A Dask worker imports it, wherever it was started."""
     assert podman.shell("cd /tmp && dask --version").startswith("dask, version")
-    assert podman.shell("cd / && python -c 'import bids_app.session; print(1)'") == "1"
+    assert podman.shell("cd / && python -c 'import bids_app.participant.session; print(1)'") == "1"
 
 
 def test_participant_level_under_every_constraint(

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from nibabel.orientations import aff2axcodes
 from scipy.spatial.transform import Rotation
 
+from pipelines.arrays import Affine
 from pipelines.errors import DataError
 from pipelines.geometry import (
-    Affine,
     check_affine,
     from_canonical,
     resample,

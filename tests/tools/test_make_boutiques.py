@@ -13,7 +13,7 @@ import boutiques
 import pytest
 
 from bids_app.errors import ExitCode
-from bids_app.parser import build_parser
+from bids_app.options.parser import build_parser
 from bids_app.version import __version__
 
 

@@ -8,13 +8,13 @@ no patient takes part in calibrating its own set.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bool, Float64, Int64
 from pipelines.diagnosis.evaluation.intervals import wilson_interval
-from pipelines.diagnosis.evaluation.predictions import ALL, Floats, Predictions
+from pipelines.diagnosis.evaluation.predictions import ALL, Predictions
+from pipelines.diagnosis.trust.checks import one_sample_per_patient
 from pipelines.diagnosis.trust.conformal import MINIMUM_PATIENTS, fit_conformal, in_set
-from pipelines.diagnosis.trust.patients import one_sample_per_patient
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class MeasuredSets:
         Classes whose calibration was shared in at least one fold.
     """
 
-    rows: npt.NDArray[np.int64]
-    p_values: Floats
-    pooled: npt.NDArray[np.bool_]
+    rows: Int64
+    p_values: Float64
+    pooled: Bool
 
 
 def measured_sets(
     predictions: Predictions,
-    margins: Floats,
+    margins: Float64,
     *,
     alpha: float = 0.1,
     minimum: int = MINIMUM_PATIENTS,

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from pipelines.diagnosis.evaluation.predictions import Floats
+from pipelines.arrays import Bool, Float64, Int64
 
 # Points kept of a curve that is only drawn; areas come from all points.
 DRAWN_POINTS = 201
@@ -28,12 +27,12 @@ class RankedScores:
         The distinct scores, descending.
     """
 
-    order: npt.NDArray[np.int64]
-    ends: npt.NDArray[np.int64]
-    positive: npt.NDArray[np.bool_]
-    thresholds: Floats
+    order: Int64
+    ends: Int64
+    positive: Bool
+    thresholds: Float64
 
-    def cumulated(self, weights: Floats) -> tuple[Floats, Floats]:
+    def cumulated(self, weights: Float64) -> tuple[Float64, Float64]:
         """Return true and false positives at every threshold.
 
         Parameters
@@ -63,12 +62,12 @@ class Curve:
         Samples at or above it are called positive; infinite where none is, NaN for averages.
     """
 
-    x: Floats
-    y: Floats
-    threshold: Floats
+    x: Float64
+    y: Float64
+    threshold: Float64
 
 
-def rank_scores(scores: Floats, positive: npt.NDArray[np.bool_]) -> RankedScores:
+def rank_scores(scores: Float64, positive: Bool) -> RankedScores:
     """Sort scores and find where thresholds may lie.
 
     Parameters
@@ -84,7 +83,7 @@ def rank_scores(scores: Floats, positive: npt.NDArray[np.bool_]) -> RankedScores
     return RankedScores(order, ends, positive[order], ordered[ends])
 
 
-def areas(ranked: RankedScores, weights: Floats) -> tuple[Floats, Floats]:
+def areas(ranked: RankedScores, weights: Float64) -> tuple[Float64, Float64]:
     """Return the areas under both curves for every row of weights.
 
     The ROC area is the trapezoid rule, the precision-recall area is average precision (a sum of
@@ -106,7 +105,7 @@ def areas(ranked: RankedScores, weights: Floats) -> tuple[Floats, Floats]:
     return areas_of_counts(true, false)
 
 
-def areas_of_counts(true: Floats, false: Floats) -> tuple[Floats, Floats]:
+def areas_of_counts(true: Float64, false: Float64) -> tuple[Float64, Float64]:
     """Return both areas from cumulated true and false positives, shape (R, t) each."""
     positives, negatives = true[:, -1], false[:, -1]
     gained = np.diff(true, axis=1, prepend=0)
@@ -140,7 +139,7 @@ def precision_recall_curve(ranked: RankedScores) -> Curve:
     )
 
 
-def roc_at(curve: Curve, rates: Floats) -> Floats:
+def roc_at(curve: Curve, rates: Float64) -> Float64:
     """Return true-positive rates at given false-positive rates, straight lines between points.
 
     Where the curve rises straight up the upper end counts.
@@ -148,7 +147,7 @@ def roc_at(curve: Curve, rates: Floats) -> Floats:
     return np.asarray(np.interp(rates, curve.x, curve.y))
 
 
-def precision_at(curve: Curve, recalls: Floats) -> Floats:
+def precision_at(curve: Curve, recalls: Float64) -> Float64:
     """Return the precision at given recalls: that of the strictest threshold that reaches them.
 
     This is the step curve whose area is average precision.

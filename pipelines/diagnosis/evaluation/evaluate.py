@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.diagnosis.evaluation.columns import check_columns
+from pipelines.arrays import Float64
+from pipelines.columns import described_tables
 from pipelines.diagnosis.evaluation.coverage import coverage_table, measured_sets
 from pipelines.diagnosis.evaluation.flags import near_normal_table, novelty_table
 from pipelines.diagnosis.evaluation.intervals import Resamples, resamples
@@ -34,7 +35,7 @@ from pipelines.diagnosis.evaluation.predictions import (
     check_predictions,
     check_probabilities,
 )
-from pipelines.diagnosis.evaluation.reader_answers import read_answers
+from pipelines.diagnosis.evaluation.reader_answers import CASE_COLUMNS, read_answers
 from pipelines.diagnosis.evaluation.readers import match_cases, reader_case_table, reader_table
 from pipelines.diagnosis.evaluation.reliability import (
     calibrated_probabilities,
@@ -45,6 +46,9 @@ from pipelines.diagnosis.evaluation.subgroups import subgroup_table
 from pipelines.diagnosis.trust.checks import check_length, check_matrix
 from pipelines.diagnosis.trust.temperature import fold_probabilities
 from pipelines.errors import DataError
+
+_PACKAGE = "pipelines.diagnosis.evaluation"
+
 
 logger = logging.getLogger(__name__)
 
@@ -208,7 +212,7 @@ def evaluate(
     return Evaluation(checked, _headline(predictions, checked, chosen))
 
 
-def _check_margins(predictions: Predictions, margins: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def _check_margins(predictions: Predictions, margins: npt.ArrayLike) -> Float64:
     raw = check_matrix("margins", margins, columns=len(predictions.classes))
     check_length("margins", raw[:, 0], predictions.n)
     if len(predictions.fold_names) < 2:
@@ -220,7 +224,7 @@ def _check_margins(predictions: Predictions, margins: npt.ArrayLike) -> npt.NDAr
 
 
 def _set_tables(
-    predictions: Predictions, raw: npt.NDArray[np.float64], options: EvaluationOptions
+    predictions: Predictions, raw: Float64, options: EvaluationOptions
 ) -> dict[str, pd.DataFrame]:
     """Return the table of conformal sets, unless there are too few patients for them."""
     try:
@@ -274,9 +278,7 @@ def _reader_tables(
     }
 
 
-def _with_probabilities(
-    predictions: Predictions, probabilities: npt.NDArray[np.float64]
-) -> Predictions:
+def _with_probabilities(predictions: Predictions, probabilities: Float64) -> Predictions:
     check_length("probabilities", probabilities[:, 0], predictions.n)
     return Predictions(
         predictions.y, probabilities, predictions.classes, predictions.fold, predictions.patient
@@ -321,3 +323,28 @@ def _headline(
 def _json_number(value: Any) -> float | None:
     """Return a float, or None for NaN, which JSON does not know."""
     return float(value) if np.isfinite(value) else None
+
+
+def check_columns(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table if its columns are those that ``columns.json`` describes, in order.
+
+    Parameters
+    ----------
+    name : str
+        Name of the table.
+    table : DataFrame
+        Case columns of readers' tables may be missing.
+
+    Raises
+    ------
+    KeyError
+        If columns are unknown, missing or in another order: a mistake in this package.
+    """
+    described = [
+        column
+        for column in described_tables(_PACKAGE)[name]
+        if column in table or column not in CASE_COLUMNS
+    ]
+    if list(table.columns) != described:
+        raise KeyError(f"table {name} has columns {list(table.columns)}, described: {described}")
+    return table

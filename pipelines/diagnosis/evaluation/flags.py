@@ -4,23 +4,23 @@ Each flag is fitted on all outer folds but one and measured on that one, one sam
 """
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
+from pipelines.arrays import Bool, Float64, Int64
 from pipelines.diagnosis.evaluation.intervals import proportions
 from pipelines.diagnosis.evaluation.metrics import mean_over_defined, ratio
-from pipelines.diagnosis.evaluation.predictions import ALL, Floats, Predictions
+from pipelines.diagnosis.evaluation.predictions import ALL, Predictions
+from pipelines.diagnosis.trust.checks import one_sample_per_patient
 from pipelines.diagnosis.trust.class_distance import fit_class_distance, held_out_distances
 from pipelines.diagnosis.trust.near_normal import fit_near_normal
 from pipelines.diagnosis.trust.novelty import cross_fitted_flags, prediction_entropy
-from pipelines.diagnosis.trust.patients import one_sample_per_patient
 
 
 def novelty_table(
     predictions: Predictions,
-    features: Floats,
-    calibrated: Floats,
+    features: Float64,
+    calibrated: Float64,
     *,
     false_positive_rate: float = 0.05,
     seed: int = 0,
@@ -70,7 +70,7 @@ def novelty_table(
 
 
 def near_normal_table(
-    predictions: Predictions, mean_involvement: Floats, max_involvement: Floats, seed: int = 0
+    predictions: Predictions, mean_involvement: Float64, max_involvement: Float64, seed: int = 0
 ) -> pd.DataFrame:
     """Return how many patients of each disease get the near-normal flag.
 
@@ -110,9 +110,7 @@ def near_normal_table(
     )
 
 
-def _flag_rates(
-    predictions: Predictions, rows: npt.NDArray[np.int64], flagged: npt.NDArray[np.bool_]
-) -> pd.DataFrame:
+def _flag_rates(predictions: Predictions, rows: Int64, flagged: Bool) -> pd.DataFrame:
     present = np.unique(predictions.y[rows])
     asked = np.column_stack(
         [np.ones(len(rows), dtype=bool), predictions.y[rows][:, None] == present]
@@ -130,7 +128,7 @@ def _flag_rates(
     )
 
 
-def _unknown_disease_auc(predictions: Predictions, features: Floats) -> Floats:
+def _unknown_disease_auc(predictions: Predictions, features: Float64) -> Float64:
     """Return for each class how well distance shows it when the training lacks it, shape (K,)."""
     folds, classes = predictions.fold_names, len(predictions.classes)
     below, pairs = np.zeros((len(folds), classes)), np.zeros((len(folds), classes))
@@ -147,5 +145,5 @@ def _unknown_disease_auc(predictions: Predictions, features: Floats) -> Floats:
     return ratio(below.sum(axis=0), pairs.sum(axis=0))
 
 
-def _mean(values: npt.NDArray[np.bool_]) -> float:
+def _mean(values: Bool) -> float:
     return float(values.mean()) if len(values) else np.nan

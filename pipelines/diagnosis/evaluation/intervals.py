@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-from pipelines.diagnosis.evaluation.predictions import Floats, Predictions
+from pipelines.arrays import Bool, Float64, Int64
+from pipelines.diagnosis.evaluation.predictions import Predictions
 
 LEVEL = 0.95
 
@@ -29,18 +30,18 @@ class Proportions:
         Samples counted, samples there are, and how many patients they come from.
     """
 
-    value: Floats
-    lower: Floats
-    upper: Floats
-    numerator: npt.NDArray[np.int64]
-    denominator: npt.NDArray[np.int64]
-    patients: npt.NDArray[np.int64]
+    value: Float64
+    lower: Float64
+    upper: Float64
+    numerator: Int64
+    denominator: Int64
+    patients: Int64
 
 
 def proportions(
-    numerator: npt.NDArray[np.bool_],
-    denominator: npt.NDArray[np.bool_],
-    patient: npt.NDArray[np.int64],
+    numerator: Bool,
+    denominator: Bool,
+    patient: Int64,
     level: float = LEVEL,
 ) -> Proportions:
     """Return c proportions of samples with intervals that count patients as clusters.
@@ -87,7 +88,7 @@ def proportions(
 
 def wilson_interval(
     value: npt.ArrayLike, n: npt.ArrayLike, level: float = LEVEL
-) -> tuple[Floats, Floats]:
+) -> tuple[Float64, Float64]:
     """Return Wilson's score interval of proportions.
 
     Parameters
@@ -121,11 +122,11 @@ class Summary:
         fewer than two folds.
     """
 
-    value: Floats
-    lower: Floats
-    upper: Floats
-    fold_mean: Floats
-    fold_sd: Floats
+    value: Float64
+    lower: Float64
+    upper: Float64
+    fold_mean: Float64
+    fold_sd: Float64
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ class Resamples:
         Number of folds.
     """
 
-    weights: Floats
+    weights: Float64
     n_folds: int
 
     def first(self, replicates: int) -> "Resamples":
@@ -152,11 +153,11 @@ class Resamples:
         kept = self.weights[: 1 + self.n_folds + replicates]
         return Resamples(np.asfortranarray(kept), self.n_folds)
 
-    def fold_values(self, values: Floats) -> Floats:
+    def fold_values(self, values: Float64) -> Float64:
         """Return the part of a figure's values that belongs to the folds."""
         return values[1 : 1 + self.n_folds]
 
-    def summary(self, values: Floats, *, reflected: bool = False, level: float = LEVEL) -> Summary:
+    def summary(self, values: Float64, *, reflected: bool = False, level: float = LEVEL) -> Summary:
         """Summarize a figure.
 
         Parameters
@@ -210,7 +211,7 @@ def resamples(predictions: Predictions, replicates: int = 1000, seed: int = 0) -
     return Resamples(np.asfortranarray(weights), len(folds))
 
 
-def interval_of(values: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
+def interval_of(values: Float64, level: float = LEVEL) -> tuple[Float64, Float64]:
     """Return the percentile interval along the first axis; NaN values are left out."""
     if not len(values):
         nothing = np.full(values.shape[1:], np.nan)
@@ -221,7 +222,7 @@ def interval_of(values: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
     return bounds[0], bounds[1]
 
 
-def mean_and_sd(values: Floats) -> tuple[Floats, Floats]:
+def mean_and_sd(values: Float64) -> tuple[Float64, Float64]:
     """Return mean and sample standard deviation along the first axis; NaN values are left out."""
     n = np.isfinite(values).sum(axis=0)
     nothing = np.full(values.shape[1:], np.nan)
@@ -231,7 +232,7 @@ def mean_and_sd(values: Floats) -> tuple[Floats, Floats]:
     return mean, sd
 
 
-def _sum_by_patient(values: Floats, patient: npt.NDArray[np.int64], n_patients: int) -> Floats:
+def _sum_by_patient(values: Float64, patient: Int64, n_patients: int) -> Float64:
     sums = np.zeros((n_patients, values.shape[1]))
     np.add.at(sums, patient, values)
     return sums

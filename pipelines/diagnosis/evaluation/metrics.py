@@ -8,10 +8,10 @@ per row. A row of ones gives the plain figure.
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from pipelines.diagnosis.evaluation.predictions import Floats, Predictions
+from pipelines.arrays import Float64, Int64
+from pipelines.diagnosis.evaluation.predictions import Predictions
 
 # Bins of confidence, as in Guo et al. 2017.
 CONFIDENCE_BINS = 15
@@ -19,7 +19,7 @@ CONFIDENCE_BINS = 15
 _LEAST_PROBABILITY = 1e-7
 
 
-def ratio(numerator: Floats, denominator: Floats) -> Floats:
+def ratio(numerator: Float64, denominator: Float64) -> Float64:
     """Return numerator / denominator, NaN where the denominator is 0."""
     shape = np.broadcast_shapes(numerator.shape, denominator.shape)
     positive = np.broadcast_to(denominator > 0, shape)
@@ -27,17 +27,17 @@ def ratio(numerator: Floats, denominator: Floats) -> Floats:
     return np.asarray(np.divide(numerator, denominator, out=out, where=positive))
 
 
-def mean_over_defined(values: Floats) -> Floats:
+def mean_over_defined(values: Float64) -> Float64:
     """Return the mean over the last axis without NaN; NaN where all are."""
     return ratio(np.nansum(values, axis=-1), np.isfinite(values).sum(axis=-1).astype(np.float64))
 
 
 def sums_by_group(
-    weights: Floats,
-    group: npt.NDArray[np.int64],
+    weights: Float64,
+    group: Int64,
     n_groups: int,
-    values: Floats | None = None,
-) -> Floats:
+    values: Float64 | None = None,
+) -> Float64:
     """Return the weighted sum of values in every group.
 
     Parameters
@@ -61,7 +61,7 @@ def sums_by_group(
     return np.asarray((chooser @ weights.T).T)
 
 
-def top_n_recall(predictions: Predictions, weights: Floats, numbers: Sequence[int]) -> Floats:
+def top_n_recall(predictions: Predictions, weights: Float64, numbers: Sequence[int]) -> Float64:
     """Return for every class the share of its samples with it among the first n answers.
 
     Parameters
@@ -86,12 +86,12 @@ def top_n_recall(predictions: Predictions, weights: Floats, numbers: Sequence[in
     return ratio(found[:, :, :-1], found[:, :, -1:]).transpose(0, 2, 1)
 
 
-def balanced_accuracy(predictions: Predictions, weights: Floats) -> Floats:
+def balanced_accuracy(predictions: Predictions, weights: Float64) -> Float64:
     """Return the mean sensitivity over the classes present, shape (R,)."""
     return weighted_top_n(predictions, weights, (1,))[:, 0]
 
 
-def weighted_top_n(predictions: Predictions, weights: Floats, numbers: Sequence[int]) -> Floats:
+def weighted_top_n(predictions: Predictions, weights: Float64, numbers: Sequence[int]) -> Float64:
     """Return the class-weighted top-n accuracy, equations 1 and 2 of the Myo-Guide paper.
 
     W_n = sum_i w_(y_i) I(y_i in P_(n,i)) / sum_i w_(y_i) with w_k = S / count(k). Each class then
@@ -114,26 +114,26 @@ def weighted_top_n(predictions: Predictions, weights: Floats, numbers: Sequence[
     return mean_over_defined(top_n_recall(predictions, weights, numbers))
 
 
-def accuracy(predictions: Predictions, weights: Floats) -> Floats:
+def accuracy(predictions: Predictions, weights: Float64) -> Float64:
     """Return the share of samples whose first answer is right, shape (R,)."""
     return _weighted_mean((predictions.ranks == 1).astype(np.float64), weights)
 
 
-def log_loss(predictions: Predictions, weights: Floats) -> Floats:
+def log_loss(predictions: Predictions, weights: Float64) -> Float64:
     """Return the mean of minus the log probability of the true class (nats), shape (R,)."""
     own = predictions.probabilities[np.arange(predictions.n), predictions.y]
     return _weighted_mean(-np.log(np.maximum(own, _LEAST_PROBABILITY)), weights)
 
 
-def brier_score(predictions: Predictions, weights: Floats) -> Floats:
+def brier_score(predictions: Predictions, weights: Float64) -> Float64:
     """Return the mean squared distance of probabilities and truth, from 0 to 2, shape (R,)."""
     truth = np.eye(len(predictions.classes))[predictions.y]
     return _weighted_mean(((predictions.probabilities - truth) ** 2).sum(axis=1), weights)
 
 
 def expected_calibration_error(
-    predictions: Predictions, weights: Floats, bins: int = CONFIDENCE_BINS
-) -> Floats:
+    predictions: Predictions, weights: Float64, bins: int = CONFIDENCE_BINS
+) -> Float64:
     """Return the mean distance of confidence and accuracy over bins of confidence.
 
     Confidence is the probability of the first answer; bins have equal width and are closed on
@@ -158,8 +158,8 @@ def expected_calibration_error(
 
 
 def classwise_calibration_error(
-    predictions: Predictions, weights: Floats, bins: int = CONFIDENCE_BINS
-) -> Floats:
+    predictions: Predictions, weights: Float64, bins: int = CONFIDENCE_BINS
+) -> Float64:
     """Return the calibration error of each class's probability against all others.
 
     Nixon et al. 2019 (static calibration error), kept per class: rare classes are seen.
@@ -175,17 +175,17 @@ def classwise_calibration_error(
     return np.stack(columns, axis=1)
 
 
-def confidence_bin(confidence: Floats, bins: int) -> npt.NDArray[np.int64]:
+def confidence_bin(confidence: Float64, bins: int) -> Int64:
     """Return the number of the equal-width bin, closed on the right, of each confidence."""
     edges = np.linspace(0, 1, bins + 1)[1:-1]
     return np.searchsorted(edges, confidence, side="left").astype(np.int64)
 
 
-def _binned_gap(confidence: Floats, gap: Floats, weights: Floats, bins: int) -> Floats:
+def _binned_gap(confidence: Float64, gap: Float64, weights: Float64, bins: int) -> Float64:
     """Sum over bins of |weighted sum of gaps|, over the sum of weights."""
     by_bin = sums_by_group(weights, confidence_bin(confidence, bins), bins, gap)
     return ratio(abs(by_bin).sum(axis=1), weights.sum(axis=1))
 
 
-def _weighted_mean(values: Floats, weights: Floats) -> Floats:
+def _weighted_mean(values: Float64, weights: Float64) -> Float64:
     return ratio(weights @ values, weights.sum(axis=1))

@@ -7,15 +7,12 @@ of the model that the reader has not named for the case, without repetition. Dra
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from pipelines.diagnosis.evaluation.predictions import Floats
+from pipelines.arrays import Float64, Int64
 from pipelines.diagnosis.evaluation.reader_answers import MISSING
 
 
-def expected_hits(
-    answers: npt.NDArray[np.int64], truth: npt.NDArray[np.int64], n_classes: int
-) -> Floats:
+def expected_hits(answers: Int64, truth: Int64, n_classes: int) -> Float64:
     """Return the probability that the truth is among the first k answers once gaps are filled.
 
     Parameters
@@ -41,9 +38,7 @@ def expected_hits(
     return np.where(right.any(axis=1)[:, None], named, chance).astype(np.float64)
 
 
-def fill_at_random(
-    answers: npt.NDArray[np.int64], n_classes: int, rng: np.random.Generator
-) -> npt.NDArray[np.int64]:
+def fill_at_random(answers: Int64, n_classes: int, rng: np.random.Generator) -> Int64:
     """Fill missing answers with diagnoses the reader has not named for the case.
 
     Parameters
@@ -72,13 +67,13 @@ def fill_at_random(
 
 
 def drawn_hits(
-    answers: npt.NDArray[np.int64],
-    truth: npt.NDArray[np.int64],
+    answers: Int64,
+    truth: Int64,
     n_classes: int,
     *,
     draws: int,
     seed: int,
-) -> Floats:
+) -> Float64:
     """Fill gaps at random several times and see whether the truth is among the first k answers.
 
     Parameters

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Int64
 from pipelines.diagnosis.evaluation.curves import (
     RankedScores,
     areas,
@@ -38,7 +38,7 @@ class _Pair:
 
     a: int
     b: int
-    rows: npt.NDArray[np.int64]
+    rows: Int64
     questions: tuple[RankedScores, RankedScores]
 
 

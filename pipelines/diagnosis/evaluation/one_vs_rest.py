@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Float64
 from pipelines.diagnosis.evaluation.curves import (
     DRAWN_POINTS,
     Curve,
@@ -19,7 +20,7 @@ from pipelines.diagnosis.evaluation.curves import (
     thin,
 )
 from pipelines.diagnosis.evaluation.metrics import mean_over_defined
-from pipelines.diagnosis.evaluation.predictions import Floats, Predictions
+from pipelines.diagnosis.evaluation.predictions import Predictions
 
 MICRO, MACRO = "micro average", "macro average"
 
@@ -34,21 +35,21 @@ class OneVsRest:
         NaN for a class without weight.
     """
 
-    roc: Floats
-    precision_recall: Floats
+    roc: Float64
+    precision_recall: Float64
 
     @property
-    def roc_macro(self) -> Floats:
+    def roc_macro(self) -> Float64:
         """Unweighted mean over the classes present, shape (R,)."""
         return mean_over_defined(self.roc)
 
     @property
-    def precision_recall_macro(self) -> Floats:
+    def precision_recall_macro(self) -> Float64:
         """Unweighted mean over the classes present, shape (R,)."""
         return mean_over_defined(self.precision_recall)
 
 
-def one_vs_rest_areas(predictions: Predictions, weights: Floats) -> OneVsRest:
+def one_vs_rest_areas(predictions: Predictions, weights: Float64) -> OneVsRest:
     """Return the areas of every class under every row of weights.
 
     Parameters
@@ -77,13 +78,13 @@ class MicroAreas:
         are as many positive answers as negative ones. NaN where there is only one class.
     """
 
-    roc: Floats
-    precision_recall: Floats
-    roc_pairs: Floats
-    precision_recall_pairs: Floats
+    roc: Float64
+    precision_recall: Float64
+    roc_pairs: Float64
+    precision_recall_pairs: Float64
 
 
-def micro_areas(predictions: Predictions, weights: Floats) -> MicroAreas:
+def micro_areas(predictions: Predictions, weights: Float64) -> MicroAreas:
     """Return the areas over all classes together.
 
     Parameters

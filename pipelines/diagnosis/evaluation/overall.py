@@ -5,16 +5,17 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Float64
 from pipelines.diagnosis.evaluation import metrics
 from pipelines.diagnosis.evaluation.intervals import Resamples
 from pipelines.diagnosis.evaluation.one_vs_rest import MicroAreas, OneVsRest
-from pipelines.diagnosis.evaluation.predictions import Floats, Predictions
+from pipelines.diagnosis.evaluation.predictions import Predictions
 
 # Numbers of answers for which top-n accuracy is given.
 TOP_N = (1, 2, 3, 5, 10)
 
 
-def quick_figures(predictions: Predictions, weights: Floats) -> dict[str, Floats]:
+def quick_figures(predictions: Predictions, weights: Float64) -> dict[str, Float64]:
     """Return the figures that cost little, in table order, one value per row of weights.
 
     Parameters
@@ -35,7 +36,9 @@ def quick_figures(predictions: Predictions, weights: Floats) -> dict[str, Floats
     }
 
 
-def figures(quick: Mapping[str, Floats], areas: OneVsRest, micro: MicroAreas) -> dict[str, Floats]:
+def figures(
+    quick: Mapping[str, Float64], areas: OneVsRest, micro: MicroAreas
+) -> dict[str, Float64]:
     """Put all overall figures together, in table order.
 
     Parameters
@@ -57,7 +60,7 @@ def figures(quick: Mapping[str, Floats], areas: OneVsRest, micro: MicroAreas) ->
 
 
 def overall_table(
-    values: Mapping[str, Floats], predictions: Predictions, resamples: Resamples
+    values: Mapping[str, Float64], predictions: Predictions, resamples: Resamples
 ) -> pd.DataFrame:
     """Summarize figures on the pooled folds, with interval and spread over folds.
 
@@ -75,7 +78,7 @@ def overall_table(
 
 
 def fold_table(
-    values: Mapping[str, Floats], predictions: Predictions, resamples: Resamples
+    values: Mapping[str, Float64], predictions: Predictions, resamples: Resamples
 ) -> pd.DataFrame:
     """Return every figure of every fold.
 
@@ -151,7 +154,7 @@ def counts(predictions: Predictions) -> dict[str, int]:
     }
 
 
-def summary_row(name: str, values: Floats, resamples: Resamples) -> dict[str, float]:
+def summary_row(name: str, values: Float64, resamples: Resamples) -> dict[str, float]:
     """Return the summary of one figure as table cells.
 
     Parameters

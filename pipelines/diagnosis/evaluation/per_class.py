@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bool, Float64
 from pipelines.diagnosis.evaluation.intervals import (
     Proportions,
     Resamples,
@@ -16,7 +16,6 @@ from pipelines.diagnosis.evaluation.metrics import ratio
 from pipelines.diagnosis.evaluation.one_vs_rest import OneVsRest
 from pipelines.diagnosis.evaluation.predictions import Predictions
 
-Booleans = npt.NDArray[np.bool_]
 # Numbers of answers for which the recall of each class is given.
 _TOP_N = (3, 5)
 
@@ -25,8 +24,8 @@ _TOP_N = (3, 5)
 class _Rate:
     """A proportion of each class: of the samples asked, those that count."""
 
-    numerator: Booleans
-    denominator: Booleans
+    numerator: Bool
+    denominator: Bool
 
 
 def class_table(
@@ -134,7 +133,7 @@ def _rate_rows(name: str, rate: _Rate, predictions: Predictions) -> pd.DataFrame
 
 def _area_rows(
     name: str,
-    values: npt.NDArray[np.float64],
+    values: Float64,
     predictions: Predictions,
     resamples: Resamples,
 ) -> pd.DataFrame:

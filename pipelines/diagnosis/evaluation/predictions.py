@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.diagnosis.trust.checks import check_labels, check_length, check_matrix
-from pipelines.diagnosis.trust.patients import patient_codes
+from pipelines.arrays import Float64, Int64
+from pipelines.diagnosis.trust.checks import check_labels, check_length, check_matrix, patient_codes
 from pipelines.errors import DataError
 
-Floats = npt.NDArray[np.float64]
 # Class or fold of table rows about all of them together.
 ALL = "all"
 # Probabilities stored as float32 sum to one within about 1e-6.
@@ -37,11 +36,11 @@ class Predictions:
         Number of the patient of each sample.
     """
 
-    y: npt.NDArray[np.int64]
-    probabilities: npt.NDArray[np.float64]
+    y: Int64
+    probabilities: Float64
     classes: tuple[str, ...]
     fold: npt.NDArray[np.generic]
-    patient: npt.NDArray[np.int64]
+    patient: Int64
 
     @property
     def n(self) -> int:
@@ -49,12 +48,12 @@ class Predictions:
         return len(self.y)
 
     @cached_property
-    def ranks(self) -> npt.NDArray[np.int64]:
+    def ranks(self) -> Int64:
         """Rank of the true class of every sample, from 1; see :func:`true_ranks`."""
         return true_ranks(self.probabilities, self.y)
 
     @cached_property
-    def predicted(self) -> npt.NDArray[np.int64]:
+    def predicted(self) -> Int64:
         """Most probable class of every sample; of equal ones the first."""
         return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
 
@@ -113,9 +112,7 @@ def check_predictions(
     return Predictions(check_labels(y, *rows.shape), rows, names, folds, codes)
 
 
-def check_probabilities(
-    name: str, probabilities: npt.ArrayLike, n_classes: int
-) -> npt.NDArray[np.float64]:
+def check_probabilities(name: str, probabilities: npt.ArrayLike, n_classes: int) -> Float64:
     """Return a matrix of probabilities.
 
     Parameters
@@ -143,9 +140,7 @@ def check_probabilities(
     return rows
 
 
-def true_ranks(
-    probabilities: npt.NDArray[np.float64], y: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
+def true_ranks(probabilities: Float64, y: Int64) -> Int64:
     """Return the rank of the true class among all classes, from 1.
 
     Of equally probable classes the one that comes first in the class list has the better rank,

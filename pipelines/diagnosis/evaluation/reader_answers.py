@@ -4,11 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Int64
 from pipelines.errors import DataError, quoted, shortened
-from pipelines.harmonization.people import line_numbers
+from pipelines.harmonization.scores.people import line_numbers
 
 # Columns that say which case an answer is about; those that the table has are used.
 CASE_COLUMNS = ("study", "participant", "session")
@@ -33,7 +33,7 @@ class ReaderAnswers:
     """
 
     cases: pd.DataFrame
-    answers: npt.NDArray[np.int64]
+    answers: Int64
 
     @property
     def case_columns(self) -> list[str]:
@@ -135,9 +135,7 @@ def _widen(table: pd.DataFrame) -> pd.DataFrame:
     return wide.reset_index()
 
 
-def _check_no_repetition(
-    answers: npt.NDArray[np.int64], cases: pd.DataFrame, classes: Sequence[str]
-) -> None:
+def _check_no_repetition(answers: Int64, cases: pd.DataFrame, classes: Sequence[str]) -> None:
     for row, own in enumerate(answers):
         given = own[own >= 0]
         values, n = np.unique(given, return_counts=True)

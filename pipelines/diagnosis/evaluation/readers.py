@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Float64, Int64
 from pipelines.diagnosis.evaluation.intervals import mean_and_sd, wilson_interval
 from pipelines.diagnosis.evaluation.missing_answers import drawn_hits, expected_hits
-from pipelines.diagnosis.evaluation.predictions import Floats, check_probabilities, true_ranks
+from pipelines.diagnosis.evaluation.predictions import check_probabilities, true_ranks
 from pipelines.diagnosis.evaluation.reader_answers import MISSING, ReaderAnswers
 from pipelines.diagnosis.trust.checks import check_labels, check_length
 from pipelines.errors import DataError
@@ -35,9 +36,9 @@ class ReadCases:
         Which case each row of the readers' answers is about.
     """
 
-    truth: npt.NDArray[np.int64]
-    probabilities: Floats
-    row: npt.NDArray[np.int64]
+    truth: Int64
+    probabilities: Float64
+    row: Int64
 
 
 def match_cases(
@@ -77,9 +78,7 @@ def match_cases(
     return ReadCases(truth, probabilities_read, row)
 
 
-def find_cases(
-    answers: ReaderAnswers, samples: pd.DataFrame
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def find_cases(answers: ReaderAnswers, samples: pd.DataFrame) -> tuple[Int64, Int64]:
     """Find the samples that were read.
 
     Parameters
@@ -243,7 +242,7 @@ def _row(reader: str, kind: str, k: int, accuracy: float, n_cases: int) -> dict[
 
 
 def _readers_rows(
-    curves: Floats, model_rank: npt.NDArray[np.int64], answers: ReaderAnswers
+    curves: Float64, model_rank: Int64, answers: ReaderAnswers
 ) -> list[dict[str, object]]:
     mean, sd = mean_and_sd(curves)
     # Readers share their cases: an interval over cases of the mean would need their agreement.
@@ -262,9 +261,7 @@ def _readers_rows(
     ]
 
 
-def _model_rows(
-    model_rank: npt.NDArray[np.int64], n_classes: int, spread: Floats
-) -> list[dict[str, object]]:
+def _model_rows(model_rank: Int64, n_classes: int, spread: Float64) -> list[dict[str, object]]:
     curve = [(model_rank <= k).mean() for k in range(1, n_classes + 1)]
     return [
         _row(MODEL, "model", k, float(curve[k - 1]), len(model_rank))
@@ -273,7 +270,7 @@ def _model_rows(
     ]
 
 
-def _member_spread(member_probabilities: npt.ArrayLike | None, cases: ReadCases) -> Floats:
+def _member_spread(member_probabilities: npt.ArrayLike | None, cases: ReadCases) -> Float64:
     """Return the SD over members of top-k accuracy for k = 1 ... K; NaN without members."""
     classes = cases.probabilities.shape[1]
     if member_probabilities is None:

@@ -5,16 +5,17 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Float64
 from pipelines.diagnosis.evaluation import metrics
 from pipelines.diagnosis.evaluation.intervals import Resamples, proportions
 from pipelines.diagnosis.evaluation.overall import counts, summary_row
-from pipelines.diagnosis.evaluation.predictions import ALL, Floats, Predictions
+from pipelines.diagnosis.evaluation.predictions import ALL, Predictions
 from pipelines.diagnosis.trust.temperature import fit_temperature
 
 
 def calibrated_probabilities(
-    predictions: Predictions, margins: Floats
-) -> tuple[Floats, pd.DataFrame]:
+    predictions: Predictions, margins: Float64
+) -> tuple[Float64, pd.DataFrame]:
     """Return probabilities whose temperature was fitted on the other folds.
 
     Parameters
@@ -119,7 +120,7 @@ def _reliability(name: str, predictions: Predictions, bins: int) -> pd.DataFrame
     return table[table["n_samples"] > 0]
 
 
-def _errors(predictions: Predictions, weights: Floats) -> dict[str, Floats]:
+def _errors(predictions: Predictions, weights: Float64) -> dict[str, Float64]:
     classwise = metrics.classwise_calibration_error(predictions, weights)
     return {
         "expected_calibration_error": metrics.expected_calibration_error(predictions, weights),

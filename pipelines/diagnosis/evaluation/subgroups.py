@@ -1,18 +1,17 @@
 """How well the model does for parts of the cohort: sex, age, scale, study, severity, sides."""
 
-import json
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Int64
 from pipelines.diagnosis.evaluation.intervals import Resamples
 from pipelines.diagnosis.evaluation.overall import quick_figures, summary_row
 from pipelines.diagnosis.evaluation.predictions import Predictions
+from pipelines.package_data import read_json
 
 # Columns of the sample table that define subgroups as they are, in table order.
 _CATEGORIES = ("sex", "scale", "study", "sides")
@@ -23,8 +22,7 @@ UNKNOWN = "unknown"
 @cache
 def bands() -> Mapping[str, Mapping[str, Any]]:
     """Return edges and names of the bands of continuous variables (``bands.json``)."""
-    text = (files("pipelines.diagnosis.evaluation") / "bands.json").read_text(encoding="utf-8")
-    data: dict[str, dict[str, Any]] = json.loads(text)
+    data: dict[str, dict[str, Any]] = read_json(__package__, "bands.json")
     return data
 
 
@@ -102,7 +100,7 @@ def subgroup_table(
     return pd.DataFrame(rows, columns=columns)
 
 
-def _groups(samples: pd.DataFrame) -> Iterator[tuple[str, str, npt.NDArray[np.int64]]]:
+def _groups(samples: pd.DataFrame) -> Iterator[tuple[str, str, Int64]]:
     for variable, values in subgroup_levels(samples).items():
         levels = values.to_numpy(dtype=object)
         named = bands().get(variable.removesuffix("_band"), {}).get("levels")

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Float32, Float64
 from pipelines.errors import DataError
 
 # Values of a feature that its direction needs.
@@ -13,8 +13,8 @@ _LEAST_VALUES = 3
 
 
 def importance_table(
-    values: npt.NDArray[np.float32],
-    features: npt.NDArray[np.float64],
+    values: Float32,
+    features: Float64,
     classes: Sequence[str],
     feature_names: Sequence[str],
 ) -> pd.DataFrame:
@@ -64,9 +64,7 @@ def importance_table(
     )
 
 
-def _directions(
-    values: npt.NDArray[np.float32], features: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _directions(values: Float32, features: Float64) -> Float64:
     """Return the correlation of each feature (n, p) with its SHAP values."""
     result = np.full(features.shape[1], np.nan)
     for j in range(features.shape[1]):

@@ -4,14 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from pipelines.diagnosis.ensemble import Ensemble
+from pipelines.arrays import Float32, Float64, Index
+from pipelines.diagnosis.ensemble.average import Ensemble
 from pipelines.errors import DataError
-from pipelines.harmonization.native import NativeScores
-
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
+from pipelines.harmonization.scores.native import NativeScores
 
 
 @dataclass(frozen=True)
@@ -30,15 +27,13 @@ class FoldExplanation:
         What they add to.
     """
 
-    rows: npt.NDArray[np.intp]
+    rows: Index
     features: tuple[str, ...]
     values: Float32
     base: Float64
 
 
-def explain_fold(
-    ensemble: Ensemble, native: NativeScores, rows: npt.NDArray[np.intp]
-) -> FoldExplanation:
+def explain_fold(ensemble: Ensemble, native: NativeScores, rows: Index) -> FoldExplanation:
     """Explain the test samples of a fold while its ensemble is at hand.
 
     A fold runs on one thread, and so does this.

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Float64
 from pipelines.diagnosis.explanation.values import Explanation
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def to_shap(
     explanation: Explanation,
-    features: npt.NDArray[np.float64],
+    features: Float64,
     feature_names: Sequence[str],
     classes: Sequence[str],
 ) -> "shap.Explanation":

@@ -5,16 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from pipelines.diagnosis.ensemble import Ensemble
-from pipelines.diagnosis.explanation.flat_trees import FlatTrees, flatten_booster, tile_rows
-from pipelines.diagnosis.explanation.shap_tiles import explain_tile
-from pipelines.diagnosis.explanation.tree_kernel import TILE
-from pipelines.harmonization.native import NativeScores
+from pipelines.arrays import Float32, Float64
+from pipelines.diagnosis.ensemble.average import Ensemble
+from pipelines.diagnosis.explanation.trees.flat_trees import FlatTrees, flatten_booster, tile_rows
+from pipelines.diagnosis.explanation.trees.kernel import TILE, explain_tile
+from pipelines.harmonization.scores.native import NativeScores
 
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
 # Called with the number of steps done and of all steps.
 Progress = Callable[[int, int], None]
 

@@ -3,12 +3,10 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Float64, Int64, Objects
 from pipelines.diagnosis.simulation.tables import SEXES, Tables
-
-Ints = npt.NDArray[np.int64]
 
 # Patients behind the 2961 samples of table 1, and the share of them seen more than once; the
 # paper gives neither number.
@@ -94,7 +92,7 @@ def design_cohort(
     return rows[[*columns, "diagnosis"]]
 
 
-def apportion(weights: npt.NDArray[np.float64], total: int) -> Ints:
+def apportion(weights: Float64, total: int) -> Int64:
     """Split a whole number in proportion to weights, by largest remainders.
 
     Parameters
@@ -110,17 +108,17 @@ def apportion(weights: npt.NDArray[np.float64], total: int) -> Ints:
         Whole numbers that add up to `total`.
     """
     exact = weights * (total / weights.sum())
-    parts: Ints = np.floor(exact).astype(np.int64)
+    parts: Int64 = np.floor(exact).astype(np.int64)
     parts[np.argsort(parts - exact, kind="stable")[: total - int(parts.sum())]] += 1
     return parts
 
 
-def rows_by_value(column: "pd.Series[Any]") -> dict[str, Ints]:
+def rows_by_value(column: "pd.Series[Any]") -> dict[str, Int64]:
     """Return the positions of each value of a column, values in order of appearance."""
     return {str(value): np.flatnonzero(column == value) for value in column.unique()}
 
 
-def _sizes(blocks: pd.DataFrame, samples: int, least_patients: int) -> tuple[Ints, Ints]:
+def _sizes(blocks: pd.DataFrame, samples: int, least_patients: int) -> tuple[Int64, Int64]:
     """Return how many samples and patients each study has."""
     published = blocks["samples"].to_numpy()
     sizes = apportion(published.astype(np.float64), samples)
@@ -137,7 +135,7 @@ def _sizes(blocks: pd.DataFrame, samples: int, least_patients: int) -> tuple[Int
     return sizes, patients
 
 
-def _visits(samples: int, patients: int) -> Ints:
+def _visits(samples: int, patients: int) -> Int64:
     """Return the visits of each patient of a study; the repeated ones come first."""
     further = samples - patients
     visits = np.ones(patients, dtype=np.int64)
@@ -148,8 +146,8 @@ def _visits(samples: int, patients: int) -> Ints:
 
 
 def _sexes(
-    tables: Tables, diagnoses: pd.Series, visits: Ints, rng: np.random.Generator
-) -> npt.NDArray[np.object_]:
+    tables: Tables, diagnoses: pd.Series, visits: Int64, rng: np.random.Generator
+) -> Objects:
     """Return a sex per patient so that samples of each sex add up to the table's counts.
 
     Patients with many visits are placed first, at random among the sexes that still have room;
@@ -184,9 +182,7 @@ def _ages(tables: Tables, rows: pd.DataFrame, rng: np.random.Generator) -> pd.Se
     return shifted
 
 
-def _first_ages(
-    tables: Tables, labels: "pd.Index[Any]", rng: np.random.Generator
-) -> npt.NDArray[np.float64]:
+def _first_ages(tables: Tables, labels: "pd.Index[Any]", rng: np.random.Generator) -> Float64:
     """Return ages of patients at their first visit, above the youngest of their disease."""
     severity = tables.severities.loc[labels]
     youngest = severity["youngest"].to_numpy(dtype=np.float64)

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Float64
 from pipelines.diagnosis.simulation.tables import Tables
-
-Floats = npt.NDArray[np.float64]
 
 # Fat fraction (percent) of a muscle that the disease has not reached, and what it can add.
 HEALTHY, RANGE = 2.5, 92.0
@@ -38,7 +36,7 @@ class Heterogeneity:
 
 def true_fat_fractions(
     tables: Tables, samples: pd.DataFrame, spread: Heterogeneity, rng: np.random.Generator
-) -> Floats:
+) -> Float64:
     """Return the fat fraction of every muscle, left and right, without any reading error.
 
     Parameters
@@ -83,8 +81,8 @@ def true_fat_fractions(
 
 
 def read_scores(
-    fat_fraction: Floats, scale: str, tables: Tables, lowest: float, rng: np.random.Generator
-) -> Floats:
+    fat_fraction: Float64, scale: str, tables: Tables, lowest: float, rng: np.random.Generator
+) -> Float64:
     """Return the scores a study gives: noisy fat fractions, or grades of a noisy eye.
 
     Parameters

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Int64
 from pipelines.diagnosis.simulation.design import rows_by_value
 from pipelines.diagnosis.simulation.simulate import SimulatedCohort
-from pipelines.harmonization.scales import MEASURED, scales
+from pipelines.harmonization.scores.scales import MEASURED, scales
 
 # Columns of a muscle by how sides are scored: ending of the name, and position in the scores.
 _COLUMNS = {
@@ -72,7 +71,7 @@ def _participants(samples: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _scores(cohort: SimulatedCohort, rows: npt.NDArray[np.int64], sides: str) -> pd.DataFrame:
+def _scores(cohort: SimulatedCohort, rows: Int64, sides: str) -> pd.DataFrame:
     """Return the scores of samples that are scored alike; never scored muscles have no column."""
     samples = cohort.native.samples.iloc[rows]
     columns = {

@@ -7,18 +7,16 @@ and where information leaks, never how well a disease can be told in patients.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bool, Float64
 from pipelines.diagnosis.simulation.design import design_cohort, rows_by_value
 from pipelines.diagnosis.simulation.fat import Heterogeneity, read_scores, true_fat_fractions
 from pipelines.diagnosis.simulation.tables import Tables, read_tables
 from pipelines.errors import DataError
-from pipelines.harmonization.native import NativeScores
-from pipelines.harmonization.scales import scales
-from pipelines.harmonization.score_table import SAMPLE_COLUMNS, SCORE_SIDES, ScoreTable
-
-Floats = npt.NDArray[np.float64]
+from pipelines.harmonization.scores.native import NativeScores
+from pipelines.harmonization.scores.scales import scales
+from pipelines.harmonization.scores.score_table import SAMPLE_COLUMNS, SCORE_SIDES, ScoreTable
 
 PUBLISHED_SAMPLES = 2961
 # Chosen by looking at the held-out balanced accuracy of a plain XGBoost until it lay near the
@@ -42,7 +40,7 @@ class SimulatedCohort:
     """
 
     native: NativeScores
-    fat_fraction: Floats
+    fat_fraction: Float64
 
     def score_table(self) -> ScoreTable:
         """Return the scores in long form, as if read from the files of the studies."""
@@ -113,7 +111,9 @@ def _people(rows: pd.DataFrame) -> pd.DataFrame:
     return people[list(SAMPLE_COLUMNS)].set_index(pd.Index(names, name="sample"))
 
 
-def _report(tables: Tables, rows: pd.DataFrame, truth: Floats, rng: np.random.Generator) -> Floats:
+def _report(
+    tables: Tables, rows: pd.DataFrame, truth: Float64, rng: np.random.Generator
+) -> Float64:
     """Return what each study reports: both sides, their average, or one of them."""
     scored = np.empty_like(truth)
     for scale, where in sorted(rows_by_value(rows["scale"]).items()):
@@ -131,9 +131,7 @@ def _report(tables: Tables, rows: pd.DataFrame, truth: Floats, rng: np.random.Ge
     return values
 
 
-def _left_out(
-    tables: Tables, rows: pd.DataFrame, rng: np.random.Generator
-) -> npt.NDArray[np.bool_]:
+def _left_out(tables: Tables, rows: pd.DataFrame, rng: np.random.Generator) -> Bool:
     """Return which muscles are missing: blocks by study, and regions of single scans."""
     region = tables.coverage["region"].to_numpy()
     out = np.zeros((len(rows), len(region)), dtype=bool)

@@ -16,12 +16,13 @@ else is simulated, written down by us:
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from io import StringIO
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+
+from pipelines.arrays import Float64
+from pipelines.package_data import read_text
 
 SEXES = ("male", "female")
 
@@ -50,7 +51,7 @@ class Tables:
     severities: pd.DataFrame
     patterns: pd.DataFrame
     coverage: pd.DataFrame
-    thresholds: Mapping[str, npt.NDArray[np.float64]]
+    thresholds: Mapping[str, Float64]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -86,5 +87,4 @@ def read_tables() -> Tables:
 
 def _read(name: str) -> pd.DataFrame:
     """Return a table beside this module, indexed by its first column."""
-    text = (files("pipelines.diagnosis.simulation") / name).read_text(encoding="utf-8")
-    return pd.read_csv(StringIO(text), sep="\t", index_col=0)
+    return pd.read_csv(StringIO(read_text(__package__, name)), sep="\t", index_col=0)

@@ -1,16 +1,14 @@
 """Checks of the arrays that every module of this package takes."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from pipelines.arrays import Array, Float64, Int64
 from pipelines.errors import DataError
 
 
-def check_matrix(
-    name: str, array: npt.ArrayLike, *, columns: int | None = None
-) -> npt.NDArray[np.float64]:
+def check_matrix(name: str, array: npt.ArrayLike, *, columns: int | None = None) -> Float64:
     """Return a finite float64 matrix with at least one row.
 
     Parameters
@@ -44,7 +42,7 @@ def check_matrix(
     return matrix
 
 
-def check_labels(y: npt.ArrayLike, n: int, n_classes: int) -> npt.NDArray[np.int64]:
+def check_labels(y: npt.ArrayLike, n: int, n_classes: int) -> Int64:
     """Return the class numbers of n samples as int64.
 
     Raises
@@ -65,7 +63,7 @@ def check_labels(y: npt.ArrayLike, n: int, n_classes: int) -> npt.NDArray[np.int
     return labels.astype(np.int64)
 
 
-def check_length(name: str, values: npt.ArrayLike, n: int) -> npt.NDArray[Any]:
+def check_length(name: str, values: npt.ArrayLike, n: int) -> Array:
     """Return one value per sample as an array.
 
     Raises
@@ -77,3 +75,43 @@ def check_length(name: str, values: npt.ArrayLike, n: int) -> npt.NDArray[Any]:
     if array.shape != (n,):
         raise DataError(f"{name} has shape {array.shape}; one value for each of {n} samples needed")
     return array
+
+
+def patient_codes(patient: npt.ArrayLike) -> Int64:
+    """Give every patient a number, 0, 1, ... in order of first appearance.
+
+    Parameters
+    ----------
+    patient : array_like, shape (n,)
+        Patient of every sample.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    """
+    codes, _ = pd.factorize(np.asarray(patient, dtype=object))
+    return np.asarray(codes, dtype=np.int64)
+
+
+def one_sample_per_patient(patient: npt.ArrayLike, seed: int) -> Int64:
+    """Choose one visit of every patient at random.
+
+    Samples chosen like this are exchangeable between patients, which is what the guarantee of a
+    conformal set and a binomial interval rest on.
+
+    Parameters
+    ----------
+    patient : array_like, shape (n,)
+        Patient of every sample.
+    seed : int
+        Seed of the choice.
+
+    Returns
+    -------
+    ndarray of int64
+        Rows, ascending, one per patient.
+    """
+    codes = patient_codes(patient)
+    shuffled = np.random.default_rng(seed).permutation(len(codes))
+    _, first = np.unique(codes[shuffled], return_index=True)
+    return np.sort(shuffled[first]).astype(np.int64)

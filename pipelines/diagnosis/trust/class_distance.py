@@ -16,6 +16,7 @@ from scipy.linalg import solve_triangular
 from scipy.spatial.distance import cdist
 from sklearn.covariance import ledoit_wolf
 
+from pipelines.arrays import Float64
 from pipelines.diagnosis.trust.checks import check_labels, check_length, check_matrix
 from pipelines.errors import DataError
 
@@ -32,10 +33,10 @@ class ClassDistance:
         Shrunk within-class covariance.
     """
 
-    means: npt.NDArray[np.float64]
-    covariance: npt.NDArray[np.float64]
+    means: Float64
+    covariance: Float64
 
-    def distances(self, features: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def distances(self, features: npt.ArrayLike) -> Float64:
         """Return the Mahalanobis distance of every sample to every class.
 
         Parameters
@@ -113,7 +114,7 @@ def fit_class_distance(features: npt.ArrayLike, y: npt.ArrayLike, n_classes: int
 
 def held_out_distances(
     features: npt.ArrayLike, y: npt.ArrayLike, n_classes: int, fold: npt.ArrayLike
-) -> npt.NDArray[np.float64]:
+) -> Float64:
     """Return the distance to the nearest class as a new patient would have it.
 
     Distances of training samples to their own mean are too small. Here the means and the

@@ -26,8 +26,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
-from pipelines.diagnosis.trust.checks import check_labels, check_length, check_matrix
-from pipelines.diagnosis.trust.patients import one_sample_per_patient
+from pipelines.arrays import Bool, Float64, Int64
+from pipelines.diagnosis.trust.checks import (
+    check_labels,
+    check_length,
+    check_matrix,
+    one_sample_per_patient,
+)
 from pipelines.errors import DataError
 
 # With 19 patients a p-value can just fall to 0.05; fewer leave quantiles to one or two patients.
@@ -55,11 +60,9 @@ class ConformalSets:
     classes: tuple[str, ...]
     alpha: float
     groups: tuple[str, ...]
-    scores: Mapping[str, npt.NDArray[np.float64]]
+    scores: Mapping[str, Float64]
 
-    def p_values(
-        self, margins: npt.ArrayLike, rng: np.random.Generator | None = None
-    ) -> npt.NDArray[np.float64]:
+    def p_values(self, margins: npt.ArrayLike, rng: np.random.Generator | None = None) -> Float64:
         """Return for every class how well the samples conform to its patients.
 
         Parameters
@@ -92,7 +95,7 @@ class ConformalSets:
         margins: npt.ArrayLike,
         alpha: float | None = None,
         rng: np.random.Generator | None = None,
-    ) -> npt.NDArray[np.bool_]:
+    ) -> Bool:
         """Return which classes each prediction set holds.
 
         An empty set means that the sample conforms to no disease of the model.
@@ -192,13 +195,13 @@ def fit_conformal(
     )
 
 
-def in_set(p_values: npt.NDArray[np.float64], alpha: float) -> npt.NDArray[np.bool_]:
+def in_set(p_values: Float64, alpha: float) -> Bool:
     """Return which classes cannot be ruled out at an error rate: those with p-values above it."""
     # Rounding must not push a p-value of exactly alpha into the set.
     return p_values > alpha + 1e-12
 
 
-def nonconformity(margins: npt.ArrayLike, n_classes: int) -> npt.NDArray[np.float64]:
+def nonconformity(margins: npt.ArrayLike, n_classes: int) -> Float64:
     """Return how strange each class is for each sample: minus its log softmax probability.
 
     Parameters
@@ -221,7 +224,7 @@ def _check_alpha(alpha: float) -> float:
     return float(alpha)
 
 
-def _pooled_classes(counts: npt.NDArray[np.int64], needed: int) -> npt.NDArray[np.bool_]:
+def _pooled_classes(counts: Int64, needed: int) -> Bool:
     pooled = counts < needed
     # Equal counts: the first class joins, so that the choice does not depend on the platform.
     for k in np.argsort(counts, kind="stable"):

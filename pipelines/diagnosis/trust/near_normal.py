@@ -7,19 +7,18 @@ diseases in the cohort, or documented defaults where it has too few of them
 (``near_normal.json``).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.diagnosis.trust.checks import check_length
-from pipelines.diagnosis.trust.patients import one_sample_per_patient
+from pipelines.arrays import Bool, Float64
+from pipelines.diagnosis.trust.checks import check_length, one_sample_per_patient
 from pipelines.errors import DataError
+from pipelines.package_data import read_json
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,7 @@ class NearNormal:
     diseases: tuple[str, ...]
     n_patients: int
 
-    def flags(
-        self, mean_involvement: npt.ArrayLike, max_involvement: npt.ArrayLike
-    ) -> npt.NDArray[np.bool_]:
+    def flags(self, mean_involvement: npt.ArrayLike, max_involvement: npt.ArrayLike) -> Bool:
         """Return which scans show little fat.
 
         Parameters
@@ -102,8 +99,7 @@ class NearNormal:
 @cache
 def near_normal_settings() -> Mapping[str, Any]:
     """Return diseases, default thresholds and quantile of ``near_normal.json``."""
-    text = (files("pipelines.diagnosis.trust") / "near_normal.json").read_text(encoding="utf-8")
-    settings: dict[str, Any] = json.loads(text)
+    settings: dict[str, Any] = read_json(__package__, "near_normal.json")
     return settings
 
 
@@ -167,7 +163,7 @@ def fit_near_normal(
 
 def _check_involvement(
     mean_involvement: npt.ArrayLike, max_involvement: npt.ArrayLike
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+) -> tuple[Float64, Float64]:
     mean = np.asarray(mean_involvement, dtype=np.float64)
     maximum = check_length("max_involvement", np.asarray(max_involvement, np.float64), len(mean))
     for name, values in (("mean_involvement", mean), ("max_involvement", maximum)):

@@ -20,13 +20,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
-from pipelines.diagnosis.trust.checks import check_length, check_matrix
+from pipelines.arrays import Array, Bool, Float64, Int64
+from pipelines.diagnosis.trust.checks import check_length, check_matrix, one_sample_per_patient
 from pipelines.diagnosis.trust.class_distance import (
     ClassDistance,
     fit_class_distance,
     held_out_distances,
 )
-from pipelines.diagnosis.trust.patients import one_sample_per_patient
 from pipelines.errors import DataError
 
 
@@ -40,12 +40,10 @@ class TypicalityReference:
         One entry per patient, in the same order.
     """
 
-    distance: npt.NDArray[np.float64]
-    entropy: npt.NDArray[np.float64]
+    distance: Float64
+    entropy: Float64
 
-    def score(
-        self, distance: npt.NDArray[np.float64], entropy: npt.NDArray[np.float64]
-    ) -> npt.NDArray[np.float64]:
+    def score(self, distance: Float64, entropy: Float64) -> Float64:
         """Return how unusual samples are: -2 (log share of distance + log share of entropy).
 
         Parameters
@@ -60,7 +58,7 @@ class TypicalityReference:
         shares = share_at_least(self.distance, distance), share_at_least(self.entropy, entropy)
         return np.asarray(-2 * (np.log(shares[0]) + np.log(shares[1])))
 
-    def typicality(self, score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def typicality(self, score: Float64) -> Float64:
         """Return the percentage of training patients at least as unusual (above 0, up to 100)."""
         known = self.score(self.distance, self.entropy)
         return 100 * share_at_least(known, score)
@@ -86,12 +84,12 @@ class NoveltyScores:
         Whether the typicality is at or below the stated false-positive rate.
     """
 
-    distance: npt.NDArray[np.float64]
-    nearest: npt.NDArray[np.int64]
-    entropy: npt.NDArray[np.float64]
-    score: npt.NDArray[np.float64]
-    typicality: npt.NDArray[np.float64]
-    flagged: npt.NDArray[np.bool_]
+    distance: Float64
+    nearest: Int64
+    entropy: Float64
+    score: Float64
+    typicality: Float64
+    flagged: Bool
 
 
 @dataclass(frozen=True)
@@ -268,11 +266,11 @@ def fit_novelty(
 
 
 def cross_fitted_flags(
-    distance: npt.NDArray[np.float64],
-    entropy: npt.NDArray[np.float64],
-    fold: npt.NDArray[Any],
+    distance: Float64,
+    entropy: Float64,
+    fold: Array,
     false_positive_rate: float,
-) -> npt.NDArray[np.bool_]:
+) -> Bool:
     """Return who is flagged when the reference of each fold is that of the other folds.
 
     Parameters
@@ -297,17 +295,13 @@ def cross_fitted_flags(
     return flagged
 
 
-def prediction_entropy(
-    probabilities: npt.ArrayLike, n_classes: int | None = None
-) -> npt.NDArray[np.float64]:
+def prediction_entropy(probabilities: npt.ArrayLike, n_classes: int | None = None) -> Float64:
     """Return the entropy of each row of probabilities, in nats."""
     rows = check_matrix("probabilities", probabilities, columns=n_classes)
     return np.asarray(entr(rows).sum(axis=1))
 
 
-def share_at_least(
-    reference: npt.NDArray[np.float64], values: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def share_at_least(reference: Float64, values: Float64) -> Float64:
     """Return the share of reference values that are at least as large, the value counted in."""
     known = np.sort(reference)
     at_least = len(known) - np.searchsorted(known, values, side="left")

@@ -19,10 +19,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import entr
 
+from pipelines.arrays import Float64, Int64
 from pipelines.diagnosis.trust.checks import check_length, check_matrix
 from pipelines.errors import DataError
 
-Predict = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+Predict = Callable[[Float64], Float64]
 
 # Fewer neighbours than this say nothing about a distribution.
 _LEAST_NEIGHBOURS = 2
@@ -157,8 +158,8 @@ def gain_text(table: pd.DataFrame, most: int = 3) -> str:
 def _missing_of_candidates(
     candidates: Mapping[str, Sequence[str]] | None,
     names: list[str],
-    known: npt.NDArray[np.float64],
-) -> dict[str, npt.NDArray[np.int64]]:
+    known: Float64,
+) -> dict[str, Int64]:
     """Return the columns each candidate would add; candidates that add none are left out."""
     wanted = {name: (name,) for name in names} if candidates is None else candidates
     unknown = sorted({m for members in wanted.values() for m in members} - set(names))
@@ -175,9 +176,7 @@ def _missing_of_candidates(
     return {name: own for name, own in missing.items() if len(own)}
 
 
-def _nearest_first(
-    known: npt.NDArray[np.float64], others: npt.NDArray[np.float64]
-) -> npt.NDArray[np.int64]:
+def _nearest_first(known: Float64, others: Float64) -> Int64:
     """Order training patients by root mean square difference over the muscles in common."""
     squares = (others - known) ** 2
     shared = np.isfinite(squares).sum(axis=1)
@@ -187,11 +186,11 @@ def _nearest_first(
 
 
 def _fill(
-    known: npt.NDArray[np.float64],
-    others: npt.NDArray[np.float64],
-    missing: Mapping[str, npt.NDArray[np.int64]],
-    donors: Mapping[str, npt.NDArray[np.int64]],
-) -> npt.NDArray[np.float64]:
+    known: Float64,
+    others: Float64,
+    missing: Mapping[str, Int64],
+    donors: Mapping[str, Int64],
+) -> Float64:
     """Return the patient as is, then one row per candidate and donor."""
     blocks = [known[None, :]]
     for name, columns in missing.items():
@@ -201,7 +200,7 @@ def _fill(
     return np.concatenate(blocks)
 
 
-def _predicted(predict: Predict, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _predicted(predict: Predict, rows: Float64) -> Float64:
     probabilities = check_matrix("the prediction", predict(rows))
     sums = probabilities.sum(axis=1)
     if len(probabilities) != len(rows) or probabilities.min() < 0 or abs(sums - 1).max() > 1e-3:
@@ -212,7 +211,7 @@ def _predicted(predict: Predict, rows: npt.NDArray[np.float64]) -> npt.NDArray[n
     return probabilities
 
 
-def _expected(probabilities: npt.NDArray[np.float64]) -> tuple[float, float]:
+def _expected(probabilities: Float64) -> tuple[float, float]:
     """Return the mean entropy of the rows and its distance to the entropy of their mean."""
     if not len(probabilities):
         return np.nan, np.nan

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from pipelines.arrays import Float64
 from pipelines.diagnosis.trust.checks import check_labels, check_length, check_matrix
 
 # Temperatures outside say that margins are separated perfectly or carry nothing; both mean that
@@ -36,7 +37,7 @@ class Temperature:
     value: float
     n: int
 
-    def probabilities(self, margins: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def probabilities(self, margins: npt.ArrayLike) -> Float64:
         """Return calibrated probabilities.
 
         Parameters
@@ -98,9 +99,7 @@ def fit_temperature(margins: npt.ArrayLike, y: npt.ArrayLike) -> Temperature:
     return Temperature(float(1 / found.x), len(labels))
 
 
-def fold_probabilities(
-    margins: npt.ArrayLike, y: npt.ArrayLike, fold: npt.ArrayLike
-) -> npt.NDArray[np.float64]:
+def fold_probabilities(margins: npt.ArrayLike, y: npt.ArrayLike, fold: npt.ArrayLike) -> Float64:
     """Return out-of-fold probabilities, those of each fold under a temperature of its own.
 
     The ensembles of two folds can be sure of themselves to different degrees; one temperature for

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-Values = npt.NDArray[np.float64]
+from pipelines.arrays import Float64
+
 Worse = Literal["low", "high"]
 
 # 95 % of a normal distribution lie within this many standard deviations of its mean.
@@ -41,7 +41,7 @@ class Agreement:
     upper: float
 
 
-def agreement(errors: Values) -> Agreement:
+def agreement(errors: Float64) -> Agreement:
     """Return bias and limits of agreement of differences.
 
     Parameters
@@ -61,7 +61,7 @@ def agreement(errors: Values) -> Agreement:
     return Agreement(int(known.size), bias, sd, bias - half, bias + half)
 
 
-def outlier_rate(values: Values, worse: Worse = "low") -> float:
+def outlier_rate(values: Float64, worse: Worse = "low") -> float:
     """Return the share of values beyond the fence on the worse side, percent.
 
     The paper counts values below ``Q1 - 1.5 IQR``, the bad end of the Dice coefficient; for

@@ -5,10 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Map = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
+from pipelines.arrays import Bool, Floating
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ BIOMARKERS: Mapping[str, Biomarker] = {
 }
 
 
-def mean_inside(values: Map, mask: Mask) -> float:
+def mean_inside(values: Floating, mask: Bool) -> float:
     """Return the mean of a map over a mask, as Hostin et al. 2023 (section Evaluation) do.
 
     The mask is not eroded: its outline is what is being judged.

@@ -7,18 +7,19 @@ from typing import Literal
 from scipy import ndimage
 
 from pipelines.anatomy.vocabulary import label_values
+from pipelines.arrays import Affine, Bool, Floating, Integer
 from pipelines.errors import DataError
-from pipelines.geometry import Affine, check_affine, voxel_sizes, voxel_volume_ml
-from pipelines.segmentation.evaluation.biomarkers import BIOMARKERS, Map, mean_inside
-from pipelines.segmentation.evaluation.overlap import Labels, Overlap, count_overlaps
-from pipelines.segmentation.evaluation.surface import Mask, joint_box, surface_distances
+from pipelines.geometry import check_affine, voxel_sizes, voxel_volume_ml
+from pipelines.segmentation.evaluation.biomarkers import BIOMARKERS, mean_inside
+from pipelines.segmentation.evaluation.overlap import Overlap, count_overlaps
+from pipelines.segmentation.evaluation.surface import joint_box, surface_distances
 
 Status = Literal["compared", "absent", "extra"]
 Value = float | int | str
 
 
 def compare_labels(
-    reference: Labels, evaluated: Labels, affine: Affine, maps: Mapping[str, Map]
+    reference: Integer, evaluated: Integer, affine: Affine, maps: Mapping[str, Floating]
 ) -> list[dict[str, Value]]:
     """Compare the labels of one scan with its reference.
 
@@ -59,9 +60,9 @@ def compare_labels(
 def _row(
     value: int,
     overlap: Overlap,
-    masks: tuple[Mask, Mask],
+    masks: tuple[Bool, Bool],
     affine: Affine,
-    maps: Mapping[str, Map],
+    maps: Mapping[str, Floating],
 ) -> dict[str, Value]:
     muscle, side = label_values()[value]
     row: dict[str, Value] = {
@@ -97,7 +98,9 @@ def _status(overlap: Overlap) -> Status:
     return "absent" if overlap.reference else "extra"
 
 
-def _check(reference: Labels, overlaps: Mapping[int, Overlap], maps: Mapping[str, Map]) -> None:
+def _check(
+    reference: Integer, overlaps: Mapping[int, Overlap], maps: Mapping[str, Floating]
+) -> None:
     unknown = [value for value in overlaps if value not in label_values()]
     if unknown:
         raise DataError(

@@ -5,11 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Integer
 from pipelines.errors import DataError
-
-Labels = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Overlap:
         return float(self.evaluated - self.reference) if self.in_both else math.nan
 
 
-def count_overlaps(reference: Labels, evaluated: Labels) -> Mapping[int, Overlap]:
+def count_overlaps(reference: Integer, evaluated: Integer) -> Mapping[int, Overlap]:
     """Count the voxels of every value from one pass over both label images.
 
     Parameters
@@ -83,7 +81,7 @@ def count_overlaps(reference: Labels, evaluated: Labels) -> Mapping[int, Overlap
     }
 
 
-def _check(reference: Labels, evaluated: Labels) -> None:
+def _check(reference: Integer, evaluated: Integer) -> None:
     if reference.shape != evaluated.shape:
         raise DataError(
             f"The reference labels have shape {reference.shape} and the evaluated ones "

@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from pipelines.segmentation.evaluation.agreement import Agreement, Values, agreement
+from pipelines.arrays import Float64
+from pipelines.segmentation.evaluation.agreement import Agreement, agreement
 
 # Reference fat fraction that separates G20- (below) from G20+, %.
 SEVERE_FAT_PERCENT = 20.0
@@ -45,7 +46,7 @@ class SeverityComparison:
     p_value: float
 
 
-def compare_severity(values: Values, fat_percent: Values) -> SeverityComparison:
+def compare_severity(values: Float64, fat_percent: Float64) -> SeverityComparison:
     """Compare a metric between muscles below and from 20 % fat on.
 
     Parameters
@@ -66,7 +67,7 @@ def compare_severity(values: Values, fat_percent: Values) -> SeverityComparison:
     return SeverityComparison(agreement(mild), agreement(severe), test, p_value)
 
 
-def _test(mild: Values, severe: Values) -> tuple[Test | None, float]:
+def _test(mild: Float64, severe: Float64) -> tuple[Test | None, float]:
     """Choose the test by the normality of both samples and run it."""
     if min(mild.size, severe.size) < MIN_SAMPLE:
         return None, math.nan
@@ -76,6 +77,6 @@ def _test(mild: Values, severe: Values) -> tuple[Test | None, float]:
     return "rank-sum", float(stats.mannwhitneyu(mild, severe).pvalue)
 
 
-def _looks_normal(sample: Values) -> bool:
+def _looks_normal(sample: Float64) -> bool:
     # Equal values have no distribution to test; scipy would call them normal.
     return bool(np.ptp(sample) > 0) and float(stats.shapiro(sample).pvalue) >= NORMALITY_LEVEL

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-Mask = npt.NDArray[np.bool_]
+from pipelines.arrays import Bool
+
 Box = tuple[slice, ...]
 
 # Share of the surface that HD95 looks at, %: the rest may be single stray voxels.
@@ -34,7 +34,7 @@ class SurfaceDistances:
 
 
 def surface_distances(
-    reference: Mask, evaluated: Mask, spacing: Sequence[float]
+    reference: Bool, evaluated: Bool, spacing: Sequence[float]
 ) -> SurfaceDistances:
     """Measure how far apart the surfaces of two masks are.
 
@@ -83,6 +83,6 @@ def joint_box(first: Box | None, second: Box | None) -> Box:
     )
 
 
-def _surface(mask: Mask) -> Mask:
-    inner: Mask = ndimage.binary_erosion(mask)
+def _surface(mask: Bool) -> Bool:
+    inner: Bool = ndimage.binary_erosion(mask)
     return mask & ~inner

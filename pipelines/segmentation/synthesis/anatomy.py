@@ -12,18 +12,12 @@ Imaging 1990;9:32-42).
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.segmentation.synthesis.canvas import (
-    CANVAS_SHAPE,
-    SECTION_MM,
-    Field,
-    Mask,
-    to_canvas,
-)
+from pipelines.arrays import Array, Bool, Float32, Float64, UInt8
+from pipelines.segmentation.synthesis.canvas import CANVAS_SHAPE, SECTION_MM, to_canvas
 from pipelines.segmentation.synthesis.fascia import (
     complete_slices,
     fascia,
@@ -31,10 +25,14 @@ from pipelines.segmentation.synthesis.fascia import (
     limb_centers,
 )
 from pipelines.segmentation.synthesis.femur import add_femur
-from pipelines.segmentation.synthesis.label_cleaning import LabelMap, leg_midline
+from pipelines.segmentation.synthesis.label_cleaning import leg_midline, signed_distance
 from pipelines.segmentation.synthesis.neighbours import add_neighbours, pelvis_cells
-from pipelines.segmentation.synthesis.section_interpolation import interpolate, interpolate_labels
 from pipelines.segmentation.synthesis.tissues import FAT, FIRST_CELL
+
+# Distance (pixels) outside an outline that stands for "ends here": a muscle that is in one slice
+# and not in the next tapers to nothing half-way.
+ENDED = -8.0
+
 
 # An image goes on beyond the labels by about three thick slices.
 EXTENSION_MM = 72.0
@@ -63,16 +61,16 @@ class Thigh:
         Sections that coincide with a slice of the label map (half a section at most away).
     """
 
-    tissue: npt.NDArray[np.uint8]
-    pelvis: npt.NDArray[np.uint8]
+    tissue: UInt8
+    pelvis: UInt8
     depth: npt.NDArray[np.float16]
-    level: npt.NDArray[np.float64]
+    level: Float64
     midline: float
-    native: Mask
+    native: Bool
 
 
 def complete_thigh(
-    labels: LabelMap, spacing: tuple[float, float, float], rng: np.random.Generator
+    labels: UInt8, spacing: tuple[float, float, float], rng: np.random.Generator
 ) -> Thigh:
     """Complete a cleaned label map to a whole pair of thighs.
 
@@ -89,9 +87,7 @@ def complete_thigh(
     canvas = to_canvas(labels, spacing)
     midline = leg_midline(canvas)
     heights = np.arange(canvas.shape[2], dtype=np.float64) * spacing[2]
-    grid: npt.NDArray[np.float64] = np.arange(
-        -EXTENSION_MM, heights[-1] + EXTENSION_MM + SECTION_MM, SECTION_MM
-    )
+    grid: Float64 = np.arange(-EXTENSION_MM, heights[-1] + EXTENSION_MM + SECTION_MM, SECTION_MM)
     shape = (*CANVAS_SHAPE, grid.size)
     tissue, depth = np.zeros(shape, np.uint8), np.full(shape, -200, np.float32)
     levels = []
@@ -119,22 +115,22 @@ def complete_thigh(
     )
 
 
-def _sections_together(stack: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _sections_together(stack: Array) -> Array:
     """Return the same stack with each section contiguous in memory, which is how it is read."""
     return np.ascontiguousarray(stack.transpose(2, 0, 1)).transpose(1, 2, 0)
 
 
-def _labelled_range(labels: LabelMap) -> slice:
+def _labelled_range(labels: UInt8) -> slice:
     present = np.flatnonzero(labels.any(axis=(0, 1)))
     return slice(present[0], present[-1] + 1)
 
 
 def _complete_leg(
-    leg: LabelMap,
-    heights: npt.NDArray[np.float64],
-    grid: npt.NDArray[np.float64],
+    leg: UInt8,
+    heights: Float64,
+    grid: Float64,
     rng: np.random.Generator,
-) -> tuple[npt.NDArray[np.uint8], Field, npt.NDArray[np.float64]]:
+) -> tuple[UInt8, Float32, Float64]:
     """Complete one leg whose lateral side has the low index of axis 0."""
     complete = complete_slices(leg)
     level = (grid - heights[complete[0]]) / max(
@@ -153,3 +149,53 @@ def _complete_leg(
     if rng.random() < ONE_BUTTOCK_MUSCLE:
         tissue[buttock & (tissue >= FAT)] = FIRST_CELL
     return tissue, depth, level
+
+
+def interpolate(fields: dict[float, Float32], grid: Float64) -> Float32:
+    """Interpolate fields known at some heights linearly to the heights of the grid."""
+    known = np.array(sorted(fields))
+    stack = np.empty((*next(iter(fields.values())).shape, grid.size), np.float32)
+    for k, height in enumerate(np.clip(grid, known[0], known[-1])):
+        high = min(int(np.searchsorted(known, height)), known.size - 1)
+        low = max(high - 1, 0)
+        gap = known[high] - known[low]
+        weight = (height - known[low]) / gap if gap > 0 else 0.0
+        stack[:, :, k] = (1 - weight) * fields[known[low]] + weight * fields[known[high]]
+    return stack
+
+
+def interpolate_labels(leg: UInt8, heights: Float64, grid: Float64) -> UInt8:
+    """Interpolate a label map along the leg by the signed distances of its muscles.
+
+    A muscle that ends between two slices tapers to nothing half-way.
+    """
+    tissue = np.zeros((*leg.shape[:2], grid.size), np.uint8)
+    best = np.zeros(tissue.shape, np.float32)
+    step = float(np.diff(heights).mean()) if heights.size > 1 else SECTION_MM
+    for value in np.unique(leg[leg > 0]):
+        mask = leg == value
+        window = _bounding_window(mask.any(axis=2), margin=8)
+        mask = mask[window]
+        sections = {
+            float(h): signed_distance(mask[:, :, z])
+            for z, h in enumerate(heights)
+            if mask[:, :, z].any()
+        }
+        first, last = min(sections), max(sections)
+        inner = np.flatnonzero((grid > first - step / 2) & (grid < last + step / 2))
+        far = np.full(mask.shape[:2], ENDED, np.float32)
+        field = interpolate({first - step: far, **sections, last + step: far}, grid[inner])
+        region = (*window, slice(inner[0], inner[-1] + 1))
+        wins = field > best[region]
+        tissue[region][wins] = value
+        best[region][wins] = field[wins]
+    return tissue
+
+
+def _bounding_window(mask: Bool, margin: int) -> tuple[slice, slice]:
+    """Return the window of a mask with a margin, clipped to its array."""
+    window = []
+    for axis in (0, 1):
+        used = np.flatnonzero(mask.any(axis=1 - axis))
+        window.append(slice(max(used[0] - margin, 0), used[-1] + margin + 1))
+    return window[0], window[1]

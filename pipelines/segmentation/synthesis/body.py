@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-from pipelines.segmentation.synthesis.noise_bank import NoiseBank, Plane
+from pipelines.arrays import Bool, Float32, UInt8
+from pipelines.segmentation.synthesis.noise_bank import NoiseBank
 from pipelines.segmentation.synthesis.tissues import BACKGROUND, FAT, LAST_CELL, SKIN
-
-Section = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.bool_]
 
 # Median subcutaneous layer of the thigh, mm, the spread of its logarithm, and its limits.
 LAYER_MEDIAN_MM = 11.0
@@ -50,12 +47,12 @@ class Wrapping:
         A hand or the genitals.
     """
 
-    layer: Plane
+    layer: Float32
     layer_at_knee: float
     merge_level: float
     pelvis_margin: float
     skin_pixels: int
-    appendage: Mask
+    appendage: Bool
 
 
 def draw_wrapping(
@@ -82,14 +79,14 @@ def draw_wrapping(
 
 
 def wrap(
-    sections: list[Section],
-    pelvis: list[Section],
-    depth: Plane,
+    sections: list[UInt8],
+    pelvis: list[UInt8],
+    depth: Float32,
     *,
-    right: Mask,
+    right: Bool,
     level: float,
     wrapping: Wrapping,
-) -> list[Section]:
+) -> list[UInt8]:
     """Wrap thin sections of one slice in fat and skin.
 
     Parameters
@@ -131,9 +128,9 @@ def wrap(
     return wrapped
 
 
-def fill_rows(body: Mask) -> Mask:
+def fill_rows(body: Bool) -> Bool:
     """Fill each row of a body between its outermost pixels, as where two thighs have merged."""
     from_left = np.maximum.accumulate(body, axis=0)
     from_right = np.maximum.accumulate(body[::-1], axis=0)[::-1]
-    filled: Mask = from_left & from_right
+    filled: Bool = from_left & from_right
     return filled

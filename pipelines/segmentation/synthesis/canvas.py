@@ -1,13 +1,9 @@
 """The common grid of completed thighs: pixels of a canvas, sections along the leg."""
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-from pipelines.segmentation.synthesis.label_cleaning import LabelMap
-
-Mask = npt.NDArray[np.bool_]
-Field = npt.NDArray[np.float32]
+from pipelines.arrays import UInt8
 
 PIXEL_MM = 1.25
 SECTION_MM = 4.0
@@ -15,7 +11,7 @@ SECTION_MM = 4.0
 CANVAS_SHAPE = (384, 240)
 
 
-def to_canvas(labels: LabelMap, spacing: tuple[float, float, float]) -> LabelMap:
+def to_canvas(labels: UInt8, spacing: tuple[float, float, float]) -> UInt8:
     """Resample the slices of a label map to the canvas, centred on the labelled voxels."""
     columns, rows = (np.flatnonzero(labels.any(axis=axes)) for axes in ((1, 2), (0, 2)))
     center = np.array([columns[[0, -1]].mean(), rows[[0, -1]].mean()])

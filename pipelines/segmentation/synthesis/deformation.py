@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Float32, Float64, Index
 from pipelines.segmentation.synthesis.noise_bank import NoiseBank
 
 # Width of the zone between the legs in which one leg's pose fades into the other's, pixels.
@@ -51,7 +51,7 @@ def draw_source_positions(
     rng: np.random.Generator,
     *,
     pose: PoseRange,
-) -> npt.NDArray[np.float32]:
+) -> Float32:
     """Draw, for each pixel of a new section, its position in the source section.
 
     Parameters
@@ -104,8 +104,8 @@ def draw_source_positions(
 
 
 def add_swelling(
-    positions: npt.NDArray[np.float32],
-    center: npt.NDArray[np.float64],
+    positions: Float32,
+    center: Float64,
     radius: float,
     gain: float,
 ) -> None:
@@ -144,11 +144,9 @@ def add_swelling(
         positions[axis][window] += weight * (along_x[axis] * x[:, None] + along_y[axis] * y)
 
 
-def nearest_indices(
-    positions: npt.NDArray[np.float32], source_shape: tuple[int, int]
-) -> npt.NDArray[np.intp]:
+def nearest_indices(positions: Float32, source_shape: tuple[int, int]) -> Index:
     """Return flat indices of the source pixels nearest to some positions, clipped to the edge."""
     x = np.clip(np.rint(positions[0]), 0, source_shape[0] - 1).astype(np.intp)
     y = np.clip(np.rint(positions[1]), 0, source_shape[1] - 1).astype(np.intp)
-    indices: npt.NDArray[np.intp] = (x * source_shape[1] + y).ravel()
+    indices: Index = (x * source_shape[1] + y).ravel()
     return indices

@@ -7,12 +7,10 @@ two sides mostly agree, and within a muscle the fat is diffuse, patchy, streaky 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from pipelines.segmentation.synthesis.noise_bank import NoiseBank, Plane
+from pipelines.arrays import Float32, Floating, Index, Int64
+from pipelines.segmentation.synthesis.noise_bank import NoiseBank
 from pipelines.segmentation.synthesis.tissues import FIRST_CELL, MUSCLES
-
-Table = npt.NDArray[np.float32]
 
 # Textures that shape the pattern inside a muscle.
 PATTERNS = ("smooth", "patch", "streak_x", "streak_y", "streak_diagonal", "grain")
@@ -42,15 +40,15 @@ class Replacement:
         Index into :data:`PATTERNS`.
     """
 
-    mean: Table
-    low: Table
-    high: Table
-    threshold: Table
-    softness: Table
-    pattern: npt.NDArray[np.int64]
+    mean: Float32
+    low: Float32
+    high: Float32
+    threshold: Float32
+    softness: Float32
+    pattern: Int64
 
 
-def draw_fat_fractions(rng: np.random.Generator) -> Table:
+def draw_fat_fractions(rng: np.random.Generator) -> Float32:
     """Draw the fat fraction (0-1) of each of 256 tissues on both sides, shape (2, 256)."""
     cohort = rng.choice(3, p=COHORT_CHANCES)
     if cohort == 0:
@@ -76,7 +74,7 @@ def draw_fat_fractions(rng: np.random.Generator) -> Table:
     return np.clip(sides, 0.005, HIGHEST_FAT_FRACTION).astype(np.float32)
 
 
-def draw_replacement(mean: Table, rng: np.random.Generator) -> Replacement:
+def draw_replacement(mean: Float32, rng: np.random.Generator) -> Replacement:
     """Draw a pattern of replacement for each tissue such that its mean is as given.
 
     Parameters
@@ -100,29 +98,23 @@ def draw_replacement(mean: Table, rng: np.random.Generator) -> Replacement:
     )
 
 
-def _threshold_for_share(
-    share: npt.NDArray[np.floating], softness: npt.NDArray[np.floating]
-) -> npt.NDArray[np.floating]:
+def _threshold_for_share(share: Floating, softness: Floating) -> Floating:
     """Solve for the threshold t at which the mean of sigmoid((u - t) / s), u in 0-1, is `share`."""
     low, high = np.full(share.shape, -3.0), np.full(share.shape, 4.0)
     for _ in range(30):
         t = (low + high) / 2
         mean = softness * (np.logaddexp(0, (1 - t) / softness) - np.logaddexp(0, -t / softness))
         low, high = np.where(mean > share, t, low), np.where(mean > share, high, t)
-    threshold: npt.NDArray[np.floating] = (low + high) / 2
+    threshold: Floating = (low + high) / 2
     return threshold
 
 
-def draw_patterns(
-    bank: NoiseBank, shape: tuple[int, int], rng: np.random.Generator
-) -> npt.NDArray[np.float32]:
+def draw_patterns(bank: NoiseBank, shape: tuple[int, int], rng: np.random.Generator) -> Float32:
     """Return one uniform texture for each of :data:`PATTERNS`, shape (patterns, pixels)."""
     return np.stack([bank.draw_uniform(name, shape, rng).ravel() for name in PATTERNS])
 
 
-def fat_fraction_map(
-    rows: npt.NDArray[np.intp], replacement: Replacement, patterns: npt.NDArray[np.float32]
-) -> Plane:
+def fat_fraction_map(rows: Index, replacement: Replacement, patterns: Float32) -> Float32:
     """Return the fat fraction of each pixel.
 
     Parameters
@@ -138,5 +130,5 @@ def fat_fraction_map(
     exponent = (texture - replacement.threshold[rows]) / replacement.softness[rows]
     share = 1 / (1 + np.exp(-np.clip(exponent, -30, 30)))
     low = replacement.low[rows]
-    fraction: Plane = low + (replacement.high[rows] - low) * share
+    fraction: Float32 = low + (replacement.high[rows] - low) * share
     return fraction

@@ -1,12 +1,12 @@
 """Estimate the fascia lata: the envelope of all muscles of a thigh, labelled or not."""
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
-from pipelines.segmentation.synthesis.canvas import PIXEL_MM, Field
-from pipelines.segmentation.synthesis.label_cleaning import LabelMap, signed_distance
+from pipelines.arrays import Float32, Float64, Index, UInt8
+from pipelines.segmentation.synthesis.canvas import PIXEL_MM
+from pipelines.segmentation.synthesis.label_cleaning import signed_distance
 
 QUADRICEPS = (2, 3, 4, 5)
 HAMSTRINGS = (8, 9, 10)
@@ -28,7 +28,7 @@ BUTTOCK_GROWTH = 0.35
 BUTTOCK_DIRECTION_DEG = (200.0, 265.0)
 
 
-def complete_slices(leg: LabelMap) -> npt.NDArray[np.intp]:
+def complete_slices(leg: UInt8) -> Index:
     """Return the slices in which the thigh is labelled all round."""
     present = [
         z
@@ -42,12 +42,12 @@ def complete_slices(leg: LabelMap) -> npt.NDArray[np.intp]:
 
 
 def fascia(
-    leg: LabelMap,
-    complete: npt.NDArray[np.intp],
-    heights: npt.NDArray[np.float64],
-    grid: npt.NDArray[np.float64],
+    leg: UInt8,
+    complete: Index,
+    heights: Float64,
+    grid: Float64,
     rng: np.random.Generator,
-) -> dict[float, Field]:
+) -> dict[float, Float32]:
     """Return the signed distance (mm) to the fascia lata at some heights.
 
     In complete slices it is the convex hull of the muscles. Beyond them the last complete hull is
@@ -60,7 +60,7 @@ def fascia(
         for z in range(leg.shape[2])
         if (leg[:, :, z] > 0).sum() > LEAST_HULL
     }
-    envelope: dict[float, Field] = {float(heights[z]): hulls[z] for z in complete}
+    envelope: dict[float, Float32] = {float(heights[z]): hulls[z] for z in complete}
     for edge, sign in ((complete[-1], 1), (complete[0], -1)):
         growth = rng.uniform(*(GROWTH_TO_HIP if sign > 0 else GROWTH_TO_KNEE))
         shift = np.zeros(2)
@@ -78,9 +78,7 @@ def fascia(
     return {h: ndimage.gaussian_filter(f, 2.0) for h, f in sorted(envelope.items())}
 
 
-def _shift_between(
-    here: LabelMap, there: LabelMap, fallback: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _shift_between(here: UInt8, there: UInt8, fallback: Float64) -> Float64:
     """Return the mean motion (pixels) of the muscles that both slices show."""
     moves, weights = [], []
     for value in np.intersect1d(here[here > 0], there[there > 0]):
@@ -90,11 +88,11 @@ def _shift_between(
     if not moves:
         return fallback
     # Muscles cross inside their envelope, which itself moves about half as far.
-    move: npt.NDArray[np.float64] = 0.5 * np.average(moves, axis=0, weights=weights)
+    move: Float64 = 0.5 * np.average(moves, axis=0, weights=weights)
     return move
 
 
-def limb_centers(depth: Field) -> npt.NDArray[np.float64]:
+def limb_centers(depth: Float32) -> Float64:
     """Return the centre of the limb in each section, pixels."""
     centers = [ndimage.center_of_mass(depth[:, :, k] > 0) for k in range(depth.shape[2])]
     return np.array(centers)
@@ -102,10 +100,10 @@ def limb_centers(depth: Field) -> npt.NDArray[np.float64]:
 
 def gluteal_bulge(
     shape: tuple[int, ...],
-    centers: npt.NDArray[np.float64],
-    level: npt.NDArray[np.float64],
+    centers: Float64,
+    level: Float64,
     rng: np.random.Generator,
-) -> Field:
+) -> Float32:
     """Return how far (mm) the buttock pushes the fascia outwards behind the upper thigh."""
     thickness = rng.uniform(*BUTTOCK_MM)
     start = rng.uniform(*BUTTOCK_START)

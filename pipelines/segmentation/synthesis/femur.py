@@ -1,12 +1,11 @@
 """Put the femur and the patella into a thigh whose muscles leave room for them."""
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
-from pipelines.segmentation.synthesis.canvas import PIXEL_MM, Field, Mask
-from pipelines.segmentation.synthesis.label_cleaning import LabelMap
+from pipelines.arrays import Bool, Float32, Float64, UInt8
+from pipelines.segmentation.synthesis.canvas import PIXEL_MM
 from pipelines.segmentation.synthesis.tissues import BACKGROUND, CORTEX, MARROW
 
 VASTUS_LATERALIS, VASTUS_INTERMEDIUS, VASTUS_MEDIALIS = 3, 4, 5
@@ -24,16 +23,16 @@ CONDYLE_OFFSET_MM = 6.0
 
 
 def add_femur(
-    tissue: npt.NDArray[np.uint8],
-    leg: LabelMap,
-    heights: npt.NDArray[np.float64],
-    grid: npt.NDArray[np.float64],
+    tissue: UInt8,
+    leg: UInt8,
+    heights: Float64,
+    grid: Float64,
     *,
-    level: npt.NDArray[np.float64],
-    centers: npt.NDArray[np.float64],
-    depth: Field,
+    level: Float64,
+    centers: Float64,
+    depth: Float32,
     rng: np.random.Generator,
-) -> npt.NDArray[np.uint8]:
+) -> UInt8:
     """Put the femur into the hole that vastus intermedius leaves around it."""
     found = {
         float(heights[z]): place
@@ -70,10 +69,10 @@ def add_femur(
 
 
 def _add_patella(
-    section: npt.NDArray[np.uint8],
-    femur: npt.NDArray[np.float64],
+    section: UInt8,
+    femur: Float64,
     radius: float,
-    free: Mask,
+    free: Bool,
 ) -> None:
     """Put the patella in front of the condyles, where the section is not a muscle."""
     x, y = np.ogrid[: section.shape[0], : section.shape[1]]
@@ -83,7 +82,7 @@ def _add_patella(
     section[free & (distance < 10) & (section == CORTEX)] = MARROW
 
 
-def _femoral_hole(section: LabelMap) -> tuple[float, float, float] | None:
+def _femoral_hole(section: UInt8) -> tuple[float, float, float] | None:
     """Return centre and radius (pixels) of the hole inside vastus intermedius, if there is one."""
     if (section == VASTUS_INTERMEDIUS).sum() < 60:
         return None
@@ -100,10 +99,10 @@ def _femoral_hole(section: LabelMap) -> tuple[float, float, float] | None:
 
 
 def _fit_axis(
-    known: npt.NDArray[np.float64],
-    places: npt.NDArray[np.float64],
-    grid: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
+    known: Float64,
+    places: Float64,
+    grid: Float64,
+) -> Float64:
     """Fit the bowed axis of the femur and carry it on straight beyond the known heights."""
     degree = min(2, known.size - 1)
     inside = np.clip(grid, known[0], known[-1])

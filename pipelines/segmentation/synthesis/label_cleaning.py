@@ -8,12 +8,10 @@ teaches a model to put a muscle where it cannot be, so every map goes through
 import itertools
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
+from pipelines.arrays import Bool, Float32, UInt8
 from pipelines.errors import DataError
-
-LabelMap = npt.NDArray[np.uint8]
 
 # A component smaller than this share of its muscle's largest component of the slice is an island.
 MIN_ISLAND_SHARE = 0.2
@@ -24,7 +22,7 @@ MIN_SECTION_MM2 = 15.0
 MAX_CENTROID_JUMP_MM = 35.0
 
 
-def leg_midline(labels: LabelMap) -> float:
+def leg_midline(labels: UInt8) -> float:
     """Return the position along axis 0 that separates the two legs of a label map.
 
     Parameters
@@ -57,7 +55,7 @@ def leg_midline(labels: LabelMap) -> float:
     return float(gap)
 
 
-def clean_label_map(labels: LabelMap, spacing: tuple[float, float, float]) -> LabelMap:
+def clean_label_map(labels: UInt8, spacing: tuple[float, float, float]) -> UInt8:
     """Return a label map without islands, misplaced sections and missing slices.
 
     Parameters
@@ -87,9 +85,7 @@ def clean_label_map(labels: LabelMap, spacing: tuple[float, float, float]) -> La
     return cleaned
 
 
-def remove_islands(
-    mask: npt.NDArray[np.bool_], spacing: tuple[float, float, float]
-) -> npt.NDArray[np.bool_]:
+def remove_islands(mask: Bool, spacing: tuple[float, float, float]) -> Bool:
     """Keep, in each slice, the main section of one muscle of one leg and what is comparable to it.
 
     Holes are filled; sections below :data:`MIN_SECTION_MM2` are dropped.
@@ -104,9 +100,7 @@ def remove_islands(
     return kept
 
 
-def remove_misplaced_sections(
-    mask: npt.NDArray[np.bool_], spacing: tuple[float, float, float]
-) -> npt.NDArray[np.bool_]:
+def remove_misplaced_sections(mask: Bool, spacing: tuple[float, float, float]) -> Bool:
     """Drop sections far from the line on which the muscle's larger sections lie.
 
     Parameters
@@ -135,7 +129,7 @@ def remove_misplaced_sections(
     return kept
 
 
-def fill_missing_slices(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def fill_missing_slices(mask: Bool) -> Bool:
     """Fill empty slices between labelled ones by shape-based interpolation."""
     filled = mask.copy()
     present = np.flatnonzero(mask.any(axis=(0, 1)))
@@ -149,7 +143,7 @@ def fill_missing_slices(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return filled
 
 
-def signed_distance(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+def signed_distance(mask: Bool) -> Float32:
     """Return the distance to the outline of a mask in pixels, positive inside."""
     inside = ndimage.distance_transform_edt(mask)
     outside = ndimage.distance_transform_edt(~mask)

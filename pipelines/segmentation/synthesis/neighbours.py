@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from pipelines.segmentation.synthesis.canvas import PIXEL_MM, SECTION_MM, Field
+from pipelines.arrays import Float32, Float64, UInt8
+from pipelines.segmentation.synthesis.canvas import PIXEL_MM, SECTION_MM
 from pipelines.segmentation.synthesis.tissues import (
     BACKGROUND,
     FAT,
@@ -38,12 +38,12 @@ PELVIC_BONE_SHARE = 0.1
 
 
 def add_neighbours(
-    tissue: npt.NDArray[np.uint8],
-    depth: Field,
-    centers: npt.NDArray[np.float64],
-    level: npt.NDArray[np.float64],
+    tissue: UInt8,
+    depth: Float32,
+    centers: Float64,
+    level: Float64,
     rng: np.random.Generator,
-) -> npt.NDArray[np.uint8]:
+) -> UInt8:
     """Fill what is free inside the fascia with unlabelled muscles and fat.
 
     The free space is cut into long cells around random seeds; each becomes a muscle or fat, by
@@ -80,9 +80,7 @@ def add_neighbours(
     return tissue
 
 
-def _cell_seeds(
-    shape: tuple[int, ...], rng: np.random.Generator
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _cell_seeds(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Float64, Float64]:
     """Return random seeds in a space in which cells are as long as they are wide."""
     width = rng.uniform(*CELL_SPACING_MM)
     spacing = np.array([PIXEL_MM, PIXEL_MM, SECTION_MM * width / CELL_LENGTH_MM])
@@ -93,14 +91,14 @@ def _cell_seeds(
 
 def _draw_bend(
     rng: np.random.Generator,
-) -> Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]:
+) -> Callable[[Float64], Float64]:
     """Return a function that moves points (mm, last axis x, y, z) along random waves."""
     amplitude = rng.uniform(*WAVE_AMPLITUDE_MM, 2)
     directions = rng.normal(size=(3, 2))
     directions *= 2 * np.pi / rng.uniform(*WAVE_LENGTH_MM, 2) / np.linalg.norm(directions, axis=0)
     phase = rng.uniform(0, 2 * np.pi, 2)
 
-    def bend(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def bend(points: Float64) -> Float64:
         bent = points.copy()
         bent[..., :2] += amplitude * np.sin(points @ directions + phase)
         return bent
@@ -108,7 +106,7 @@ def _draw_bend(
     return bend
 
 
-def pelvis_cells(shape: tuple[int, ...], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+def pelvis_cells(shape: tuple[int, ...], rng: np.random.Generator) -> UInt8:
     """Fill a canvas with cells of pelvic muscle, bone, organs and fat."""
     seeds, spacing = _cell_seeds(shape, rng)
     numbers = FIRST_CELL + rng.permutation(seeds.shape[0]) % (LAST_CELL - FIRST_CELL)

@@ -5,10 +5,9 @@ a few hundred pixels, flipped, out of large textures is as good as new.
 """
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage, special
 
-Plane = npt.NDArray[np.float32]
+from pipelines.arrays import Float32
 
 # Smoothing of each texture along the two axes, pixels. Streaks run along either axis or, mixed,
 # obliquely; feathered muscles show all of them.
@@ -47,7 +46,7 @@ class NoiseBank:
     @staticmethod
     def _texture(
         name: str, scales: tuple[tuple[float, float], ...], rng: np.random.Generator
-    ) -> Plane:
+    ) -> Float32:
         margin = BANK_SIZE // 4 if name in ROTATED else 0
         size = BANK_SIZE + 2 * margin
         texture = np.zeros((size, size), np.float32)
@@ -59,10 +58,10 @@ class NoiseBank:
         if margin:
             texture = ndimage.rotate(texture, ROTATED[name], reshape=False, order=1)
             texture = texture[margin:-margin, margin:-margin]
-        normalized: Plane = ((texture - texture.mean()) / texture.std()).astype(np.float32)
+        normalized: Float32 = ((texture - texture.mean()) / texture.std()).astype(np.float32)
         return normalized
 
-    def draw(self, name: str, shape: tuple[int, int], rng: np.random.Generator) -> Plane:
+    def draw(self, name: str, shape: tuple[int, int], rng: np.random.Generator) -> Float32:
         """Return a random window of a texture, normally distributed."""
         planes = self._planes[name]
         plane = planes[rng.integers(len(planes))]
@@ -70,7 +69,7 @@ class NoiseBank:
         window = plane[x : x + shape[0], y : y + shape[1]]
         return window[:: rng.choice((-1, 1)), :: rng.choice((-1, 1))]
 
-    def draw_uniform(self, name: str, shape: tuple[int, int], rng: np.random.Generator) -> Plane:
+    def draw_uniform(self, name: str, shape: tuple[int, int], rng: np.random.Generator) -> Float32:
         """Return a random window of a texture, uniformly distributed between 0 and 1."""
-        uniform: Plane = special.ndtr(self.draw(name, shape, rng))
+        uniform: Float32 = special.ndtr(self.draw(name, shape, rng))
         return uniform

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Bool, Float32, UInt8
+from pipelines.segmentation.channels import normalize_dixon
 from pipelines.segmentation.synthesis.anatomy import Thigh
-from pipelines.segmentation.synthesis.body import Section, Wrapping, draw_wrapping, wrap
+from pipelines.segmentation.synthesis.body import Wrapping, draw_wrapping, wrap
 from pipelines.segmentation.synthesis.canvas import CANVAS_SHAPE, SECTION_MM
-from pipelines.segmentation.synthesis.contrast import SINGLE_CONTRASTS, Contrast, make_contrast
 from pipelines.segmentation.synthesis.deformation import (
     PoseRange,
     draw_source_positions,
@@ -26,6 +27,10 @@ from pipelines.segmentation.synthesis.signals import (
     shrink_muscle,
 )
 from pipelines.segmentation.synthesis.tissues import FAT, FATTY_RIM, MUSCLES, class_of_tissue
+
+Contrast = Literal["dixon", "water", "fat", "in_phase", "opposed_phase", "t1"]
+SINGLE_CONTRASTS: tuple[Contrast, ...] = ("water", "fat", "in_phase", "opposed_phase", "t1")
+
 
 # Slice thicknesses of muscle protocols, mm; each is drawn equally often.
 THICKNESSES_MM = (3.0, 5.0, 8.0, 12.0, 16.0, 20.0, 26.0)
@@ -104,9 +109,9 @@ class Scene:
     """
 
     thigh: Thigh
-    positions: npt.NDArray[np.float32]
-    right: npt.NDArray[np.bool_]
-    visible: npt.NDArray[np.bool_]
+    positions: Float32
+    right: Bool
+    visible: Bool
     look: Look
     wrapping: Wrapping
     atrophy: dict[int, float]
@@ -130,8 +135,8 @@ class Sample:
         Class of each pixel (:data:`~pipelines.segmentation.synthesis.tissues.CLASS_NAMES`).
     """
 
-    image: npt.NDArray[np.float32]
-    classes: npt.NDArray[np.uint8]
+    image: Float32
+    classes: UInt8
 
 
 class Sampler:
@@ -239,7 +244,7 @@ class Sampler:
             return int(self._rng.choice(np.flatnonzero(thigh.level >= PROXIMAL_LEVEL)))
         return int(self._rng.integers(thigh.tissue.shape[2]))
 
-    def _draw_field_of_view(self, right: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    def _draw_field_of_view(self, right: Bool) -> Bool:
         """Draw which pixels the scanner sees: mostly all, sometimes one leg or a narrow field."""
         rng = self._rng
         visible = np.ones(right.shape, np.bool_)
@@ -253,7 +258,7 @@ class Sampler:
         return visible
 
 
-def majority(sections: list[Section]) -> Section:
+def majority(sections: list[UInt8]) -> UInt8:
     """Return the tissue that most of the sections show in each pixel, the middle one on a tie."""
     middle = len(sections) // 2
     order = [middle, *(i for i in range(len(sections)) if i != middle)]
@@ -266,3 +271,34 @@ def majority(sections: list[Section]) -> Section:
         wins = votes > most
         best[wins], most[wins] = sections[index][wins], votes[wins]
     return best
+
+
+def make_contrast(pair: Float32, contrast: Contrast, fat_weight: float = 2.0) -> Float32:
+    """Return the normalized channels a site with this contrast would feed to the model.
+
+    Parameters
+    ----------
+    pair : ndarray of shape (2, x, y)
+        Water and fat images of one slice.
+    contrast : str
+        ``dixon`` for both; otherwise one image alone, for which the other channel is missing.
+    fat_weight : float
+        Brightness of fat relative to water in the T1-like image.
+
+    Returns
+    -------
+    ndarray of float32, shape (2, x, y)
+        As :func:`~pipelines.segmentation.channels.normalize_dixon` gives.
+    """
+    water, fat = pair[..., None]
+    if contrast == "dixon":
+        return normalize_dixon(water, fat)[..., 0]
+    if contrast == "fat":
+        return normalize_dixon(None, fat)[..., 0]
+    image = {
+        "water": water,
+        "in_phase": water + fat,
+        "opposed_phase": np.abs(water - fat),
+        "t1": water + fat_weight * fat,
+    }[contrast]
+    return normalize_dixon(image, None)[..., 0]

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-from pipelines.segmentation.synthesis.noise_bank import NoiseBank, Plane
-
-Pair = npt.NDArray[np.float32]
+from pipelines.arrays import Bool, Float32
+from pipelines.segmentation.synthesis.noise_bank import NoiseBank
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,9 @@ class ScannerRange:
     smear: float = 0.12
 
 
-def scan(pair: Pair, bank: NoiseBank, rng: np.random.Generator, scanner: ScannerRange) -> Pair:
+def scan(
+    pair: Float32, bank: NoiseBank, rng: np.random.Generator, scanner: ScannerRange
+) -> Float32:
     """Turn ideal water and fat signals into magnitude images.
 
     Parameters
@@ -67,39 +67,39 @@ def scan(pair: Pair, bank: NoiseBank, rng: np.random.Generator, scanner: Scanner
     return add_rician_noise(image, rng.uniform(*scanner.noise), rng)
 
 
-def add_rician_noise(image: Pair, sigma: float, rng: np.random.Generator) -> Pair:
+def add_rician_noise(image: Float32, sigma: float, rng: np.random.Generator) -> Float32:
     """Return the magnitude of a signal with complex Gaussian noise of standard deviation `sigma`.
 
     Source: Gudbjartsson and Patz, Magn Reson Med 1995;34:910-914.
     """
     real = image + sigma * rng.standard_normal(image.shape, dtype=np.float32)
-    noisy: Pair = np.hypot(real, sigma * rng.standard_normal(image.shape, dtype=np.float32))
+    noisy: Float32 = np.hypot(real, sigma * rng.standard_normal(image.shape, dtype=np.float32))
     return noisy
 
 
 def shading(
     bank: NoiseBank, shape: tuple[int, ...], strength: float, rng: np.random.Generator
-) -> Plane:
+) -> Float32:
     """Return a smooth coil sensitivity whose logarithm has standard deviation `strength`."""
-    field: Plane = np.exp(strength * bank.draw("warp", (shape[0], shape[1]), rng))
+    field: Float32 = np.exp(strength * bank.draw("warp", (shape[0], shape[1]), rng))
     return field
 
 
-def ghost(image: Pair, shift: int, axis: int) -> Pair:
+def ghost(image: Float32, shift: int, axis: int) -> Float32:
     """Return the image displaced both ways along the phase-encoding axis, wrapped around."""
-    ghosts: Pair = np.roll(image, shift, axis) + np.roll(image, -shift, axis)
+    ghosts: Float32 = np.roll(image, shift, axis) + np.roll(image, -shift, axis)
     return ghosts
 
 
-def swap(image: Pair, where: npt.NDArray[np.bool_]) -> Pair:
+def swap(image: Float32, where: Bool) -> Float32:
     """Exchange water and fat in a region, as an uncorrected phase error does."""
-    swapped: Pair = np.where(where, image[::-1], image)
+    swapped: Float32 = np.where(where, image[::-1], image)
     return swapped
 
 
-def smear(image: Pair, weight: Plane, sigma: float) -> Pair:
+def smear(image: Float32, weight: Float32, sigma: float) -> Float32:
     """Blur a region strongly, as far from the isocentre where gradients bend."""
     soft = np.stack([ndimage.gaussian_filter(channel, sigma) for channel in image])
     share = np.clip((weight - 0.75) * 8, 0, 1)
-    smeared: Pair = image + share * (soft - image)
+    smeared: Float32 = image + share * (soft - image)
     return smeared

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Bool, Float32, UInt8
 from pipelines.segmentation.synthesis.deformation import add_swelling
 
 # Muscles that touch over a long way, by number (tissues.MUSCLES).
@@ -85,8 +85,8 @@ def draw_growth(rng: np.random.Generator) -> list[Growth]:
 
 
 def follow_growth(
-    fractions: npt.NDArray[np.float32], growth: Sequence[Growth], rng: np.random.Generator
-) -> npt.NDArray[np.float32]:
+    fractions: Float32, growth: Sequence[Growth], rng: np.random.Generator
+) -> Float32:
     """Return fat fractions in which many swollen muscles are lean and many wasted ones fatty.
 
     Parameters
@@ -107,11 +107,11 @@ def follow_growth(
 
 
 def grow(
-    positions: npt.NDArray[np.float32],
-    section: npt.NDArray[np.uint8],
-    right: npt.NDArray[np.bool_],
+    positions: Float32,
+    section: UInt8,
+    right: Bool,
     growth: Sequence[Growth],
-) -> npt.NDArray[np.float32]:
+) -> Float32:
     """Return source positions that change the size of single muscles of a section.
 
     Parameters

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
+from pipelines.arrays import Bool, Float32, UInt8
 from pipelines.segmentation.synthesis.disease import (
     Replacement,
     draw_fat_fractions,
@@ -14,7 +14,7 @@ from pipelines.segmentation.synthesis.disease import (
     draw_replacement,
     fat_fraction_map,
 )
-from pipelines.segmentation.synthesis.noise_bank import NoiseBank, Plane
+from pipelines.segmentation.synthesis.noise_bank import NoiseBank
 from pipelines.segmentation.synthesis.selective_growth import Growth, follow_growth
 from pipelines.segmentation.synthesis.tissues import (
     BACKGROUND,
@@ -27,8 +27,6 @@ from pipelines.segmentation.synthesis.tissues import (
     SKIN,
     VESSEL,
 )
-
-Section = npt.NDArray[np.uint8]
 
 # Fat fraction and signal (healthy muscle is 1) of what is not muscle. Subcutaneous fat holds some
 # water, and separation leaves some in it; cortical bone has hardly any signal; vessels with
@@ -85,7 +83,7 @@ class Look:
     """
 
     replacement: Replacement
-    brightness: npt.NDArray[np.float32]
+    brightness: Float32
     fat_gain: float
     fascia: float
     fascia_signal: float
@@ -131,12 +129,12 @@ def _without_pattern(replacement: Replacement) -> Replacement:
 
 
 def paint(
-    sections: list[Section],
-    right: npt.NDArray[np.bool_],
+    sections: list[UInt8],
+    right: Bool,
     look: Look,
     bank: NoiseBank,
     rng: np.random.Generator,
-) -> npt.NDArray[np.float32]:
+) -> Float32:
     """Return the water and fat signals of a slice made of several thin sections.
 
     Parameters
@@ -179,12 +177,12 @@ def paint(
     return pair
 
 
-def is_muscle(section: Section) -> npt.NDArray[np.bool_]:
+def is_muscle(section: UInt8) -> Bool:
     """Tell which pixels show a labelled or an unlabelled muscle."""
     return ((section >= MUSCLES[0]) & (section <= MUSCLES[-1])) | (section >= FIRST_CELL)
 
 
-def boundaries(section: Section) -> Plane:
+def boundaries(section: UInt8) -> Float32:
     """Return 1 where two tissues meet and one of them lies in a muscle's fascia, else 0."""
     muscle = is_muscle(section) | (section == FATTY_RIM)
     lines = np.zeros(section.shape, np.float32)
@@ -200,8 +198,8 @@ def boundaries(section: Section) -> Plane:
 
 
 def add_vessels(
-    section_stack: list[Section], depth: Plane, rng: np.random.Generator
-) -> list[Section]:
+    section_stack: list[UInt8], depth: Float32, rng: np.random.Generator
+) -> list[UInt8]:
     """Put vessels into the fat: large ones inside the fascia, small ones under the skin."""
     painted = [section.copy() for section in section_stack]
     middle = section_stack[len(section_stack) // 2]
@@ -225,7 +223,7 @@ def add_vessels(
     return painted
 
 
-def shrink_muscle(section: Section, value: int, pixels: float, filling: int) -> Section:
+def shrink_muscle(section: UInt8, value: int, pixels: float, filling: int) -> UInt8:
     """Return a section in which another tissue has the outermost `pixels` of a muscle.
 
     Parameters

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pipelines.anatomy.vocabulary import muscles
-from pipelines.segmentation.confidence import fit_calibration, muscle_confidence
-from pipelines.segmentation.islands import remove_strays
-from pipelines.segmentation.predict import Segmenter, predict_labels
-from pipelines.segmentation.sides import split_sides
+from pipelines.arrays import UInt16
+from pipelines.segmentation.inference.predict import Segmenter, predict_labels
+from pipelines.segmentation.review.confidence import fit_calibration, muscle_confidence
+from pipelines.segmentation.review.continuity import remove_strays
+from pipelines.segmentation.sides.splitting import split_sides
 from pipelines.segmentation.synthesis.anatomy import Thigh
 from pipelines.segmentation.synthesis.canvas import PIXEL_MM
 from pipelines.segmentation.synthesis.sampler import Sampler
@@ -37,7 +37,7 @@ def score_synthetic_scans(
     -------
     pandas.DataFrame
         One row per scan, muscle and side that was found: ``thigh``, ``scan``, the columns of
-        :func:`~pipelines.segmentation.confidence.muscle_confidence` and ``dice``. A muscle found
+        :func:`~.confidence.muscle_confidence` and ``dice``. A muscle found
         where there is none has a Dice of 0.
     """
     label_map = segmenter.files.labels
@@ -78,6 +78,6 @@ def calibration_error(scores: pd.DataFrame) -> float:
     return float(np.concatenate(errors).mean())
 
 
-def _dice(found: npt.NDArray[np.uint16], truth: npt.NDArray[np.uint16], value: int) -> float:
+def _dice(found: UInt16, truth: UInt16, value: int) -> float:
     a, b = found == value, truth == value
     return float(2 * (a & b).sum() / (a.sum() + b.sum()))

@@ -13,8 +13,10 @@ from pipelines.errors import DataError
 from pipelines.geometry import to_canonical, voxel_sizes
 from pipelines.segmentation.synthesis.anatomy import Thigh, complete_thigh
 from pipelines.segmentation.synthesis.label_cleaning import clean_label_map
-from pipelines.segmentation.synthesis.thigh_store import load_thigh, save_thigh
 from pipelines.segmentation.synthesis.tissues import MUSCLES
+
+_STACKS = ("tissue", "pelvis", "depth")
+
 
 # By default the person is the number in the name after the last word, as in
 # Training_T1_THIGH_031_0002 or sub-031_dseg: maps of one person must not be on both sides.
@@ -135,3 +137,25 @@ def complete_all(
         if progress is not None:
             progress(done, len(jobs))
     return thighs
+
+
+def save_thigh(thigh: Thigh, path: Path) -> None:
+    """Write a completed thigh to an ``.npz`` file."""
+    stacks = {name: getattr(thigh, name).transpose(2, 0, 1) for name in _STACKS}
+    with path.open("wb") as stream:
+        np.savez(
+            stream,
+            **stacks,
+            level=thigh.level,
+            midline=np.array(thigh.midline),
+            native=thigh.native,
+        )
+
+
+def load_thigh(path: Path) -> Thigh:
+    """Read a completed thigh; its sections are contiguous in memory, as the sampler reads them."""
+    with np.load(path, allow_pickle=False) as stored:
+        tissue, pelvis, depth = (stored[name].transpose(1, 2, 0) for name in _STACKS)
+        return Thigh(
+            tissue, pelvis, depth, stored["level"], float(stored["midline"]), stored["native"]
+        )

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 
+from pipelines.arrays import Bool, Float32, UInt8
 from pipelines.segmentation.synthesis.anatomy import Thigh
 from pipelines.segmentation.synthesis.canvas import PIXEL_MM, SECTION_MM
 from pipelines.segmentation.synthesis.sampler import Sampler, Scene
@@ -47,8 +47,8 @@ class SyntheticScan:
     """
 
     scene: Scene
-    images: npt.NDArray[np.float32]
-    classes: npt.NDArray[np.uint8]
+    images: Float32
+    classes: UInt8
     slice_mm: float
 
 
@@ -107,9 +107,7 @@ def evaluate_on_synthetic_scans(
 
 
 @torch.inference_mode()
-def predict_classes(
-    network: torch.nn.Module, images: npt.NDArray[np.float32]
-) -> npt.NDArray[np.uint8]:
+def predict_classes(network: torch.nn.Module, images: Float32) -> UInt8:
     """Return the classes (x, y, slices) of slices (slices, 2, x, y)."""
     classes = [
         network(torch.from_numpy(np.ascontiguousarray(image.transpose(0, 2, 1)))[None])
@@ -123,9 +121,9 @@ def predict_classes(
 
 
 def _compare(
-    truth: npt.NDArray[np.uint8],
-    predicted: npt.NDArray[np.uint8],
-    right: npt.NDArray[np.bool_],
+    truth: UInt8,
+    predicted: UInt8,
+    right: Bool,
     voxel_ml: float,
 ) -> list[_Score]:
     """Score every muscle of both sides; sides are told by the truth's midline."""

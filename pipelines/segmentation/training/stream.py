@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Float32, UInt8
 from pipelines.segmentation.synthesis.anatomy import Thigh
 from pipelines.segmentation.synthesis.noise_bank import NoiseBank
 from pipelines.segmentation.synthesis.sampler import Sampler, SamplerRange
@@ -14,7 +14,7 @@ from pipelines.segmentation.synthesis.sampler import Sampler, SamplerRange
 # Batches waiting per process: enough to ride out a slow one.
 QUEUE_LENGTH = 12
 
-Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]
+Batch = tuple[Float32, UInt8]
 
 
 def draw_batch(sampler: Sampler, size: int) -> Batch:

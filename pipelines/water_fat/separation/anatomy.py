@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-from pipelines.geometry import Affine, voxel_sizes
-from pipelines.water_fat.arrays import Image, Mask
+from pipelines.arrays import Affine, Bool, Float32, Float64
+from pipelines.geometry import voxel_sizes
 from pipelines.water_fat.body import skin_depth
 from pipelines.water_fat.limbs import Limbs
 from pipelines.water_fat.swaps import SHELL_MM
@@ -37,14 +36,14 @@ class Anatomy:
         Affine of all, mm.
     """
 
-    body: Mask
+    body: Bool
     limbs: Limbs
-    shell: Mask
-    marrow: Mask
+    shell: Bool
+    marrow: Bool
     affine: Affine
 
     @classmethod
-    def of(cls, body: Mask, limbs: Limbs, signal: Image, affine: Affine) -> "Anatomy":
+    def of(cls, body: Bool, limbs: Limbs, signal: Float32, affine: Affine) -> "Anatomy":
         """Find shell and marrow in a body.
 
         Parameters
@@ -68,12 +67,12 @@ class Anatomy:
         return cls(body, limbs, shell & (limbs.labels > 0), marrow, affine)
 
     @property
-    def fat(self) -> Mask:
+    def fat(self) -> Bool:
         """Shell and marrow."""
         return self.shell | self.marrow
 
 
-def _marrow(signal: Image, body: Mask, spacing: npt.NDArray[np.float64]) -> Mask:
+def _marrow(signal: Float32, body: Bool, spacing: Float64) -> Bool:
     """Return what closed dark rings enclose in one slice."""
     inside = np.where(body, signal, 0).astype(np.float32)
     sigma = CORTEX_AROUND_MM / spacing
@@ -85,5 +84,5 @@ def _marrow(signal: Image, body: Mask, spacing: npt.NDArray[np.float64]) -> Mask
     area_cm2 = np.bincount(enclosed.ravel()) * spacing.prod() / 100.0
     keep = (area_cm2 >= MARROW_CM2[0]) & (area_cm2 <= MARROW_CM2[1])
     keep[0] = False
-    marrow: Mask = keep[enclosed]
+    marrow: Bool = keep[enclosed]
     return marrow

@@ -8,12 +8,11 @@ lost by not visiting the voxels again, however strongly the field bends inside a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from pipelines.geometry import Affine, voxel_sizes
+from pipelines.arrays import Affine, Array, Bool, Complex64, Float32, Float64, Index
+from pipelines.geometry import voxel_sizes
 
 BLOCK_MM = 4.0
 
@@ -54,22 +53,22 @@ class Blocks:
 
     shape: tuple[int, int, int]
     size: tuple[int, int, int]
-    edge_mm: npt.NDArray[np.float64]
-    cell: npt.NDArray[np.intp]
-    voxel: npt.NDArray[np.intp]
-    start: npt.NDArray[np.intp]
+    edge_mm: Float64
+    cell: Index
+    voxel: Index
+    start: Index
 
     @property
-    def count(self) -> npt.NDArray[np.intp]:
+    def count(self) -> Index:
         """Tissue voxels of each block."""
         return np.diff(self.start, append=self.voxel.size)
 
-    def sum(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def sum(self, values: Array) -> Array:
         """Add up voxel values, sorted as `voxel`, along the last axis within each block."""
-        total: npt.NDArray[Any] = np.add.reduceat(values, self.start, axis=-1)
+        total: Array = np.add.reduceat(values, self.start, axis=-1)
         return total
 
-    def paint(self, values: npt.NDArray[Any], empty: float = 0.0) -> npt.NDArray[Any]:
+    def paint(self, values: Array, empty: float = 0.0) -> Array:
         """Return block values on the grid of blocks, `empty` where there is no tissue."""
         grid = np.full(self.shape, empty, values.dtype)
         grid.ravel()[self.cell] = values
@@ -91,13 +90,11 @@ class EchoProducts:
     """
 
     pairs: list[tuple[int, int]]
-    power: npt.NDArray[np.float32]
-    cross: npt.NDArray[np.complex64]
+    power: Float32
+    cross: Complex64
 
 
-def make_blocks(
-    tissue: npt.NDArray[np.bool_], affine: Affine, block_mm: float = BLOCK_MM
-) -> Blocks:
+def make_blocks(tissue: Bool, affine: Affine, block_mm: float = BLOCK_MM) -> Blocks:
     """Cut the tissue into blocks of about the given edge length, at least one voxel each.
 
     Parameters
@@ -123,7 +120,7 @@ def make_blocks(
     return Blocks((shape[0], shape[1], shape[2]), size, spacing * size, cells, voxel[order], start)
 
 
-def echo_products(blocks: Blocks, signal: npt.NDArray[np.complex64]) -> EchoProducts:
+def echo_products(blocks: Blocks, signal: Complex64) -> EchoProducts:
     """Sum the echo products of each block.
 
     Parameters
@@ -143,9 +140,9 @@ def echo_products(blocks: Blocks, signal: npt.NDArray[np.complex64]) -> EchoProd
 class Neighbours:
     """Pairs of blocks: their indices and the distance of their centres in mm."""
 
-    first: npt.NDArray[np.intp]
-    second: npt.NDArray[np.intp]
-    distance_mm: npt.NDArray[np.float32]
+    first: Index
+    second: Index
+    distance_mm: Float32
 
 
 def neighbours(

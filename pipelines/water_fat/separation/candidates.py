@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Bool, Float32, Float64
 from pipelines.water_fat.separation.blocks import EchoProducts
 from pipelines.water_fat.separation.model import TYPICAL_R2STAR, EchoModel
 
@@ -37,27 +37,27 @@ class Candidates:
         How much of the energy comes from water and fat of opposite sign, which tissue cannot have.
     """
 
-    field: npt.NDArray[np.float32]
-    residual: npt.NDArray[np.float32]
-    curvature: npt.NDArray[np.float32]
-    water: npt.NDArray[np.float32]
-    fat: npt.NDArray[np.float32]
-    opposition: npt.NDArray[np.float32]
+    field: Float32
+    residual: Float32
+    curvature: Float32
+    water: Float32
+    fat: Float32
+    opposition: Float32
 
     @property
-    def fat_share(self) -> npt.NDArray[np.float32]:
+    def fat_share(self) -> Float32:
         """Share of fat in the amplitude, 0-1."""
         water, fat = np.sqrt(np.maximum(self.water, 0)), np.sqrt(np.maximum(self.fat, 0))
-        share: npt.NDArray[np.float32] = fat / np.maximum(water + fat, np.finfo(np.float32).tiny)
+        share: Float32 = fat / np.maximum(water + fat, np.finfo(np.float32).tiny)
         return share
 
     @property
-    def exists(self) -> npt.NDArray[np.bool_]:
+    def exists(self) -> Bool:
         """Which candidates are minima."""
         return np.isfinite(self.residual)
 
 
-def field_grid(model: EchoModel) -> npt.NDArray[np.float64]:
+def field_grid(model: EchoModel) -> Float64:
     """Return the fields (Hz) at which the residual is evaluated: one period, or the range."""
     span = float(model.times_s[-1] - model.times_s[0])
     period = model.period_hz
@@ -66,13 +66,11 @@ def field_grid(model: EchoModel) -> npt.NDArray[np.float64]:
         return np.arange(steps, dtype=np.float64) * (period / steps)
     reach = FIELD_RANGE_PPM * abs(model.main_shift_hz) / abs(_main_shift_ppm(model))
     steps = int(np.ceil(2 * reach * _STEPS_PER_DIP * span))
-    grid: npt.NDArray[np.float64] = np.linspace(-reach, reach, max(steps, _FEWEST_STEPS))
+    grid: Float64 = np.linspace(-reach, reach, max(steps, _FEWEST_STEPS))
     return grid
 
 
-def residual_curve(
-    products: EchoProducts, model: EchoModel, grid: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float32]:
+def residual_curve(products: EchoProducts, model: EchoModel, grid: Float64) -> Float32:
     """Return what the model leaves over at each field, shape (blocks, fields).
 
     With ``s`` demodulated by a field f the residual energy is ``s^H P s``, a trigonometric
@@ -81,7 +79,7 @@ def residual_curve(
     lags = np.array([model.times_s[n] - model.times_s[m] for n, m in products.pairs])
     turns = np.exp(2j * np.pi * np.outer(lags, grid))
     moments = np.concatenate([products.cross.real, products.cross.imag, products.power]).T
-    least: npt.NDArray[np.float32] | None = None
+    least: Float32 | None = None
     for r2star in TRIED_R2STAR:
         projector = model.projector(r2star)
         weights = 2 * np.array([projector[n, m] for n, m in products.pairs])[:, None] * turns
@@ -136,8 +134,8 @@ def find_candidates(products: EchoProducts, model: EchoModel) -> Candidates:
 
 
 def _energies(
-    products: EchoProducts, model: EchoModel, field: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    products: EchoProducts, model: EchoModel, field: Float32
+) -> tuple[Float32, Float32, Float32]:
     """Return |W|^2, |F|^2 and Re(W conj(F)), summed over each block, per candidate."""
     inverse = np.linalg.pinv(model.basis(TYPICAL_R2STAR))
     result = []

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Bool, Complex64, Float32
 from pipelines.errors import DataError
-from pipelines.water_fat.arrays import Mask
 from pipelines.water_fat.separation.anatomy import Anatomy
 from pipelines.water_fat.separation.blocks import Blocks, EchoProducts, echo_products, make_blocks
 from pipelines.water_fat.separation.echoes import is_in_opposed_triple
@@ -14,14 +13,16 @@ from pipelines.water_fat.separation.field_map import pose
 from pipelines.water_fat.separation.glover import real_part_fit
 from pipelines.water_fat.separation.model import EchoModel
 from pipelines.water_fat.separation.options import SeparationOptions
-from pipelines.water_fat.separation.precession import (
+from pipelines.water_fat.separation.readout import (
     DECISIVE_SHARE,
     SIGNS,
+    Alternation,
     Sign,
     conjugate,
+    find_alternation,
+    remove_alternation,
     residual_share,
 )
-from pipelines.water_fat.separation.readout import Alternation, find_alternation, remove_alternation
 from pipelines.water_fat.separation.refinement import R2STAR_LIMITS, Refined, refine
 from pipelines.water_fat.separation.solution import Method, Precession, Solution
 from pipelines.water_fat.separation.swap_repair import JudgedField, Reading, choose_with_anatomy
@@ -37,8 +38,8 @@ _SIGN_NAMES: dict[Sign, Precession] = {1: "as modelled", -1: "reversed"}
 
 
 def separate_complex(
-    echoes: npt.NDArray[np.complex64],
-    tissue: Mask,
+    echoes: Complex64,
+    tissue: Bool,
     anatomy: Anatomy,
     model: EchoModel,
     *,
@@ -116,11 +117,11 @@ class _Voxels:
     """Tissue voxels, sorted block by block."""
 
     blocks: Blocks
-    signal: npt.NDArray[np.complex64]
+    signal: Complex64
     products: EchoProducts
 
     @classmethod
-    def of(cls, blocks: Blocks, signal: npt.NDArray[np.complex64]) -> "_Voxels":
+    def of(cls, blocks: Blocks, signal: Complex64) -> "_Voxels":
         return cls(blocks, signal, echo_products(blocks, signal))
 
     def signed(self, sign: Sign) -> "_Voxels":
@@ -219,8 +220,8 @@ def _choose_field(
 
 
 def _real_water_and_fat(
-    task: _Task, refined: Refined, signal: npt.NDArray[np.complex64]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], Method, list[str]]:
+    task: _Task, refined: Refined, signal: Complex64
+) -> tuple[Float32, Float32, Method, list[str]]:
     """Return water and fat as real values, how they were made, and what to say about it."""
     if task.in_opposed:
         water, fat = real_part_fit(signal, refined, task.model, noise=task.noise)
@@ -236,7 +237,7 @@ def _real_water_and_fat(
     return water, fat, "multi-echo complex fit", notes
 
 
-def _residual_share(task: _Task, refined: Refined, signal: npt.NDArray[np.complex64]) -> float:
+def _residual_share(task: _Task, refined: Refined, signal: Complex64) -> float:
     """Return the amplitude the model leaves over beyond noise, as a share of the signal's.
 
     Raises

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Bool, Float64, Index
 from pipelines.errors import DataError
 
 # Gradient echoes of muscle are taken at about 1-30 ms. No train has its last echo below 0.25 ms,
@@ -36,12 +36,12 @@ class EchoTrain:
         What was recognized or changed, for the log.
     """
 
-    times_ms: npt.NDArray[np.float64]
-    order: npt.NDArray[np.intp]
+    times_ms: Float64
+    order: Index
     notes: tuple[str, ...]
 
     @property
-    def times_s(self) -> npt.NDArray[np.float64]:
+    def times_s(self) -> Float64:
         """Echo times in seconds."""
         return self.times_ms / 1000.0
 
@@ -101,28 +101,26 @@ def read_echo_times(echo_times: Sequence[float], echoes: int) -> EchoTrain:
     return EchoTrain(times, order, tuple(notes))
 
 
-def main_peak_angles(
-    times_s: npt.NDArray[np.float64], main_shift_hz: float
-) -> npt.NDArray[np.float64]:
+def main_peak_angles(times_s: Float64, main_shift_hz: float) -> Float64:
     """Return the angle of the main fat peak to water at each echo, degrees in [-180, 180)."""
     turns = times_s * main_shift_hz
-    angles: npt.NDArray[np.float64] = 360.0 * (turns - np.floor(turns + 0.5))
+    angles: Float64 = 360.0 * (turns - np.floor(turns + 0.5))
     return angles
 
 
-def is_in_phase(angles: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def is_in_phase(angles: Float64) -> Bool:
     """Tell which echoes have water and fat in phase."""
-    near: npt.NDArray[np.bool_] = np.abs(angles) <= IN_OPPOSED_DEGREES
+    near: Bool = np.abs(angles) <= IN_OPPOSED_DEGREES
     return near
 
 
-def is_opposed(angles: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def is_opposed(angles: Float64) -> Bool:
     """Tell which echoes have water and fat in opposed phase."""
-    near: npt.NDArray[np.bool_] = np.abs(angles) >= 180.0 - IN_OPPOSED_DEGREES
+    near: Bool = np.abs(angles) >= 180.0 - IN_OPPOSED_DEGREES
     return near
 
 
-def is_in_opposed_triple(times_s: npt.NDArray[np.float64], main_shift_hz: float) -> bool:
+def is_in_opposed_triple(times_s: Float64, main_shift_hz: float) -> bool:
     """Tell whether these are three evenly spaced echoes: opposed, in, opposed phase.
 
     Only then water and fat of a voxel exchange their places without any change of the signal, and
@@ -138,5 +136,5 @@ def is_in_opposed_triple(times_s: npt.NDArray[np.float64], main_shift_hz: float)
     return bool(opposed[0] and inside[1] and opposed[2])
 
 
-def _listed(times: npt.NDArray[np.float64]) -> str:
+def _listed(times: Float64) -> str:
     return ", ".join(f"{t:g}" for t in times)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
+from pipelines.arrays import Bool, Float32, Index
 from pipelines.water_fat.separation.blocks import Blocks, EchoProducts, Neighbours, neighbours
 from pipelines.water_fat.separation.candidates import Candidates, find_candidates
 from pipelines.water_fat.separation.model import EchoModel, wrap
@@ -17,8 +17,6 @@ from pipelines.water_fat.separation.region_merging import (
     merge_regions,
     total_cost,
 )
-
-Real = npt.NDArray[np.float32]
 
 # Share of the signal that a real scan deviates from the model (spectrum, phase, amplitude), which
 # bounds how much a residual may be trusted.
@@ -61,7 +59,7 @@ class FieldProblem:
     blocks: Blocks
     model: EchoModel
     candidates: Candidates
-    evidence: Real
+    evidence: Float32
     pairs: PairCosts
 
 
@@ -81,10 +79,10 @@ class FieldChoice:
         Blocks in which a candidate with quite another share of fat fits almost as well.
     """
 
-    label: npt.NDArray[np.intp]
-    field: Real
+    label: Index
+    field: Float32
     cost: float
-    doubtful: npt.NDArray[np.bool_]
+    doubtful: Bool
 
 
 def pose(
@@ -120,7 +118,7 @@ def pose(
     scale = np.float32(FIELD_SCALE * abs(model.main_shift_hz))
     period = model.period_hz
 
-    def penalty(difference: Real) -> Real:
+    def penalty(difference: Float32) -> Float32:
         units = wrap(difference, period) / scale
         return np.minimum(units * units, np.float32(LARGEST_PAIR_COST))
 
@@ -128,7 +126,7 @@ def pose(
     return FieldProblem(blocks, model, candidates, evidence, PairCosts(pairs, weight, penalty))
 
 
-def choose_field(problem: FieldProblem, prior: Real | None = None) -> FieldChoice:
+def choose_field(problem: FieldProblem, prior: Float32 | None = None) -> FieldChoice:
     """Choose the candidates that fit the signal and make the field continuous.
 
     Parameters
@@ -153,7 +151,7 @@ def choose_field(problem: FieldProblem, prior: Real | None = None) -> FieldChoic
 
 def voxel_field(
     problem: FieldProblem, choice: FieldChoice, image_shape: tuple[int, int, int]
-) -> Real:
+) -> Float32:
     """Interpolate the block field to the tissue voxels, Hz, sorted as ``blocks.voxel``.
 
     The average of neighbouring blocks is weighted by the curvature of their residual, so that
@@ -175,26 +173,28 @@ def voxel_field(
     place = np.unravel_index(blocks.voxel, image_shape)
     coordinate = [(at + 0.5) / size - 0.5 for at, size in zip(place, blocks.size, strict=True)]
     phasor = ndimage.map_coordinates(smooth, coordinate, order=1, mode="nearest")
-    field: Real = (np.angle(phasor) * (period / (2 * np.pi))).astype(np.float32)
+    field: Float32 = (np.angle(phasor) * (period / (2 * np.pi))).astype(np.float32)
     return field
 
 
-def _evidence(candidates: Candidates, products: EchoProducts, blocks: Blocks, noise: float) -> Real:
+def _evidence(
+    candidates: Candidates, products: EchoProducts, blocks: Blocks, noise: float
+) -> Float32:
     """Return the cost of each candidate: minus the logarithm of its likelihood, saturated."""
     energy = products.power.mean(axis=0) / blocks.count
     variance = (2 * noise**2 + MODEL_ERROR**2 * energy)[:, None]
     least = candidates.residual.min(axis=1, keepdims=True)
     excess = np.where(candidates.exists, candidates.residual - least, 0)
     excess = (excess + candidates.opposition) / variance
-    cost: Real = LARGEST_BLOCK_COST * (1 - np.exp(-excess / LARGEST_BLOCK_COST))
+    cost: Float32 = LARGEST_BLOCK_COST * (1 - np.exp(-excess / LARGEST_BLOCK_COST))
     return cost
 
 
-def _pair_weights(pairs: Neighbours, products: EchoProducts, blocks: Blocks) -> Real:
+def _pair_weights(pairs: Neighbours, products: EchoProducts, blocks: Blocks) -> Float32:
     """Return how much a pair of blocks counts: near neighbours with signal more than others."""
     amplitude = np.sqrt(products.power.sum(axis=0) / blocks.count)
     weaker = np.minimum(amplitude[pairs.first], amplitude[pairs.second])
     signal = np.minimum(weaker / np.median(amplitude), 1.0)
     near = NEAR_MM / np.maximum(pairs.distance_mm, NEAR_MM)
-    weight: Real = (signal * near).astype(np.float32)
+    weight: Float32 = (signal * near).astype(np.float32)
     return weight

@@ -13,13 +13,10 @@ corrected; with the spectrum ``single-1`` it is the classical three-point method
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Complex64, Float32
 from pipelines.water_fat.separation.model import EchoModel
 from pipelines.water_fat.separation.refinement import Refined
-
-Real = npt.NDArray[np.float32]
-Complex = npt.NDArray[np.complex64]
 
 # Largest correction of a fat fraction (0-1) for the effect of noise on a ratio; beyond it a voxel
 # is noise.
@@ -27,8 +24,8 @@ LARGEST_CORRECTION = 0.05
 
 
 def real_part_fit(
-    signal: npt.NDArray[np.complex64], refined: Refined, model: EchoModel, *, noise: float
-) -> tuple[Real, Real]:
+    signal: Complex64, refined: Refined, model: EchoModel, *, noise: float
+) -> tuple[Float32, Float32]:
     """Solve for water and fat with the real parts of the demodulated echoes.
 
     Parameters
@@ -63,15 +60,15 @@ def real_part_fit(
         right_w += decay * real
         right_f += gain * real
     determinant = ww * ff - wf * wf
-    water: Real = ((ff * right_w - wf * right_f) / determinant).astype(np.float32)
-    fat_part: Real = ((ww * right_f - wf * right_w) / determinant).astype(np.float32)
+    water: Float32 = ((ff * right_w - wf * right_f) / determinant).astype(np.float32)
+    fat_part: Float32 = ((ww * right_f - wf * right_w) / determinant).astype(np.float32)
     scale = np.float32(noise**2) / determinant
-    covariance: Real = (scale * np.stack([ff, -wf, ww])).astype(np.float32)
+    covariance: Float32 = (scale * np.stack([ff, -wf, ww])).astype(np.float32)
     shift = _ratio_bias(water, fat_part, covariance)
     return water - shift, fat_part + shift
 
 
-def _common_phase(turned: list[Complex]) -> Complex:
+def _common_phase(turned: list[Complex64]) -> Complex64:
     """Return the phase halfway between the middle echo and the others, as a unit phasor.
 
     The opposed echoes are turned round where fat dominates. A phase offset between the middle echo
@@ -80,11 +77,11 @@ def _common_phase(turned: list[Complex]) -> Complex:
     opposed = (turned[0] + turned[2]) / 2
     sign = np.sign((opposed * turned[1].conj()).real)
     both = turned[1] + sign * opposed
-    unit: Complex = both / np.maximum(np.abs(both), np.finfo(np.float32).tiny)
+    unit: Complex64 = both / np.maximum(np.abs(both), np.finfo(np.float32).tiny)
     return unit
 
 
-def _ratio_bias(water: Real, fat: Real, covariance: Real) -> Real:
+def _ratio_bias(water: Float32, fat: Float32, covariance: Float32) -> Float32:
     """Return what noise takes from the mean of fat / (water + fat), times the sum.
 
     Second order of the ratio of two correlated values; `covariance` holds the variance of water,
@@ -96,5 +93,5 @@ def _ratio_bias(water: Real, fat: Real, covariance: Real) -> Real:
     total = np.where(known, total, 1)
     bias = (of_fat + between - fat / total * (of_water + 2 * between + of_fat)) / total
     limit = np.float32(LARGEST_CORRECTION) * total
-    shift: Real = np.where(known, np.clip(bias, -limit, limit), 0).astype(np.float32)
+    shift: Float32 = np.where(known, np.clip(bias, -limit, limit), 0).astype(np.float32)
     return shift

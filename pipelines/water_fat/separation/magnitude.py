@@ -9,12 +9,12 @@ Med 2019;82:460); which of the two holds is decided in
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Bool, Float32
 from pipelines.water_fat.separation.anatomy import Anatomy
 from pipelines.water_fat.separation.magnitude_side import Side, choose_side
 from pipelines.water_fat.separation.model import TYPICAL_R2STAR, EchoModel
-from pipelines.water_fat.separation.neighbourhood import Neighbourhood, Real, Spread
+from pipelines.water_fat.separation.neighbourhood import Neighbourhood, Spread
 from pipelines.water_fat.separation.solution import Solution
 
 # Fat fractions (0-1) from which the two fits start.
@@ -29,8 +29,8 @@ _TINY = np.finfo(np.float32).tiny
 
 
 def separate_magnitude(
-    magnitude: Real,
-    tissue: npt.NDArray[np.bool_],
+    magnitude: Float32,
+    tissue: Bool,
     anatomy: Anatomy,
     model: EchoModel,
     noise: float,
@@ -89,14 +89,14 @@ def separate_magnitude(
 
 @dataclass(frozen=True)
 class _Fit:
-    amount: Real
-    fraction: Real
-    r2star: Real
-    misfit: Real
+    amount: Float32
+    fraction: Float32
+    r2star: Float32
+    misfit: Float32
 
 
 def _fit(
-    magnitude: Real, start: float, neighbours: Neighbourhood, model: EchoModel, noise: float
+    magnitude: Float32, start: float, neighbours: Neighbourhood, model: EchoModel, noise: float
 ) -> _Fit:
     """Gauss-Newton fit of amount and fat fraction per voxel, and of R2* shared by neighbours."""
     fraction = np.full(magnitude.shape[1], start, np.float32)
@@ -121,8 +121,8 @@ def _fit(
 
 
 def _linearized(
-    magnitude: Real, fraction: Real, r2star: Real, model: EchoModel
-) -> tuple[Real, Real, Real, Real]:
+    magnitude: Float32, fraction: Float32, r2star: Float32, model: EchoModel
+) -> tuple[Float32, Float32, Float32, Float32]:
     """Return the best amount, the residual, and the slopes by fraction and decay, amount free."""
     times = model.times_s.astype(np.float32)[:, None]
     contrast = (model.fat - 1).astype(np.complex64)[:, None]

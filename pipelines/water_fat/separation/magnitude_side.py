@@ -12,9 +12,8 @@ marked doubtful.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from pipelines.water_fat.arrays import Mask
+from pipelines.arrays import Bool, Float32, Index
 from pipelines.water_fat.separation.anatomy import Anatomy
 from pipelines.water_fat.separation.blocks import Neighbours, make_blocks, neighbours
 from pipelines.water_fat.separation.region_merging import (
@@ -23,8 +22,6 @@ from pipelines.water_fat.separation.region_merging import (
     correct_single_blocks,
     merge_regions,
 )
-
-Real = npt.NDArray[np.float32]
 
 # Small blocks, because the cancellation of opposed echoes is a thin line.
 BLOCK_MM = 2.4
@@ -54,20 +51,20 @@ PLAUSIBLE_FAT = (0.7, 0.95)
 class Side:
     """One of the two fits: fat fraction (0-1) and misfit (energy) per voxel."""
 
-    fraction: Real
-    misfit: Real
+    fraction: Float32
+    misfit: Float32
 
 
 def choose_side(
     lean: Side,
     fatty: Side,
-    energy: Real,
-    voxel: npt.NDArray[np.intp],
+    energy: Float32,
+    voxel: Index,
     anatomy: Anatomy,
     *,
     noise: float,
     trust_misfit: bool,
-) -> tuple[Mask, Mask]:
+) -> tuple[Bool, Bool]:
     """Choose between the water-dominant and the fat-dominant fit.
 
     Parameters
@@ -117,8 +114,8 @@ def choose_side(
     rival = alternative_costs(label, sides, cost32, changes).max(axis=1)
     number = np.empty(voxel.size, np.intp)
     number[order] = np.repeat(np.arange(label.size), blocks.count)
-    is_fat: Mask = (label == 1)[number]
-    doubtful: Mask = (rival <= DOUBTFUL_COST)[number]
+    is_fat: Bool = (label == 1)[number]
+    doubtful: Bool = (rival <= DOUBTFUL_COST)[number]
     if not trust_misfit:
         low, high = PLAUSIBLE_FAT
         doubtful |= ~is_fat & (fatty.fraction >= low) & (fatty.fraction <= high)
@@ -126,7 +123,7 @@ def choose_side(
     return is_fat, doubtful
 
 
-def _likeness(pairs: Neighbours, apart: Real, fraction: Real, brightness: Real) -> Real:
+def _likeness(pairs: Neighbours, apart: Float32, fraction: Float32, brightness: Float32) -> Float32:
     """Return the cost of a change between two blocks: low where something changes anyway."""
     a, b = pairs.first, pairs.second
     no_cancellation = np.minimum(apart[a], apart[b]) ** 2
@@ -134,5 +131,5 @@ def _likeness(pairs: Neighbours, apart: Real, fraction: Real, brightness: Real) 
     jump += ((brightness[a] - brightness[b]) / LIKE_BRIGHTNESS) ** 2
     near = np.minimum(BLOCK_MM / pairs.distance_mm, 1.0)
     near = np.where(pairs.distance_mm > NEAR_MM, 0.3 * near, near)
-    weight: Real = (CHANGE_COST * no_cancellation * np.exp(-jump) * near).astype(np.float32)
+    weight: Float32 = (CHANGE_COST * no_cancellation * np.exp(-jump) * near).astype(np.float32)
     return weight

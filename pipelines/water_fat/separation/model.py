@@ -9,11 +9,9 @@ projection, Golub & Pereyra, SIAM J Numer Anal 1973;10:413).
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Complex128, Float32, Float64
 from pipelines.water_fat.separation.spectra import FatSpectrum
-
-Complex = npt.NDArray[np.complex128]
 
 # Decay (1/s) assumed before it is fitted.
 TYPICAL_R2STAR = 40.0
@@ -41,16 +39,14 @@ class EchoModel:
         Where `fat` comes from.
     """
 
-    times_s: npt.NDArray[np.float64]
-    fat: Complex
+    times_s: Float64
+    fat: Complex128
     main_shift_hz: float
     field_strength_t: float
     spectrum: FatSpectrum
 
     @classmethod
-    def of(
-        cls, times_s: npt.NDArray[np.float64], field_strength_t: float, spectrum: FatSpectrum
-    ) -> "EchoModel":
+    def of(cls, times_s: Float64, field_strength_t: float, spectrum: FatSpectrum) -> "EchoModel":
         """Build the model of a protocol."""
         return cls(
             times_s,
@@ -73,19 +69,19 @@ class EchoModel:
         off_turns = np.abs(self.times_s - even).max() / spacing
         return 1.0 / spacing if off_turns < _EVEN_TOLERANCE_TURNS else None
 
-    def basis(self, r2star: float) -> Complex:
+    def basis(self, r2star: float) -> Complex128:
         """Return the signals of one unit of water and of fat, shape (echoes, 2)."""
-        columns: Complex = np.stack([np.ones_like(self.fat), self.fat], axis=1)
+        columns: Complex128 = np.stack([np.ones_like(self.fat), self.fat], axis=1)
         columns *= np.exp(-r2star * self.times_s)[:, None]
         return columns
 
-    def projector(self, r2star: float) -> Complex:
+    def projector(self, r2star: float) -> Complex128:
         """Return the projection onto what water and fat cannot explain, (echoes, echoes)."""
         basis = self.basis(r2star)
         return np.eye(self.echoes, dtype=np.complex128) - basis @ np.linalg.pinv(basis)
 
 
-def wrap(field: npt.NDArray[np.float32], period_hz: float | None) -> npt.NDArray[np.float32]:
+def wrap(field: Float32, period_hz: float | None) -> Float32:
     """Bring field differences (Hz) into half a period around zero."""
     if period_hz is None:
         return field

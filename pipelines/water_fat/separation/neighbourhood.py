@@ -10,10 +10,9 @@ otherwise impose its decay on the muscle.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-Real = npt.NDArray[np.float32]
+from pipelines.arrays import Float32, Index
 
 # Edge lengths of the windows in voxels, in the plane.
 WINDOWS = (3, 5, 9)
@@ -48,28 +47,28 @@ class Neighbourhood:
         Shape of the image.
     """
 
-    def __init__(self, voxel: npt.NDArray[np.intp], shape: tuple[int, int, int]) -> None:
+    def __init__(self, voxel: Index, shape: tuple[int, int, int]) -> None:
         place = np.stack(np.unravel_index(voxel, shape))
         low = place.min(axis=1)
         box = place.max(axis=1) - low + 1
         self._image = np.zeros(tuple(box), np.float32)
         self._voxel = np.ravel_multi_index(tuple(place - low[:, None]), tuple(box))
 
-    def window_sum(self, values: Real, size: int) -> Real:
+    def window_sum(self, values: Float32, size: int) -> Float32:
         """Sum over windows of `size` x `size` voxels; voxels without tissue count as zero."""
         self._image.ravel()[self._voxel] = values
         mean = ndimage.uniform_filter(self._image, (size, size, 1), mode="constant")
-        total: Real = mean.ravel()[self._voxel] * np.float32(size * size)
+        total: Float32 = mean.ravel()[self._voxel] * np.float32(size * size)
         return total
 
     def average(
         self,
-        weighted: Real,
-        weight: Real,
+        weighted: Float32,
+        weight: Float32,
         noise: float,
         spread: Spread,
-        fatty: Real | None = None,
-    ) -> Real:
+        fatty: Float32 | None = None,
+    ) -> Float32:
         """Average a quantity over the neighbours.
 
         Parameters
@@ -97,9 +96,9 @@ class Neighbourhood:
         return mean
 
 
-def fat_class(water: Real, fat: Real) -> Real:
+def fat_class(water: Float32, fat: Float32) -> Float32:
     """Return how far each voxel belongs to fat-like tissue, 0-1, from |W| and |F|."""
     low, high = CLASS_LIMITS
     share = fat / np.maximum(water + fat, np.finfo(np.float32).tiny)
-    membership: Real = np.clip((share - low) / (high - low), 0, 1)
+    membership: Float32 = np.clip((share - low) / (high - low), 0, 1)
     return membership

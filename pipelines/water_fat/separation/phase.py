@@ -1,10 +1,10 @@
 """Phase images as scanners store them: which unit they are in, and the complex signal."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Array, Float32
 from pipelines.errors import DataError
 
 PhaseUnits = Literal["radians", "milliradians", "degrees", "12bit", "13bit"]
@@ -22,7 +22,7 @@ FULL_TURN: dict[PhaseUnits, tuple[float, str]] = {
 RANGE_SHARE = (0.9, 1.01)
 
 
-def phase_units(phase: npt.NDArray[Any]) -> PhaseUnits:
+def phase_units(phase: Array) -> PhaseUnits:
     """Recognize the unit of a phase image by its range.
 
     Parameters
@@ -53,8 +53,8 @@ def phase_units(phase: npt.NDArray[Any]) -> PhaseUnits:
 
 
 def to_radians(
-    phase: npt.NDArray[Any], units: PhaseUnits | Literal["auto"] = "auto"
-) -> tuple[npt.NDArray[np.float32], PhaseUnits]:
+    phase: Array, units: PhaseUnits | Literal["auto"] = "auto"
+) -> tuple[Float32, PhaseUnits]:
     """Convert a phase image to radians.
 
     The zero of the scale is not moved (0..4095 becomes 0..2 pi): a phase that all echoes share

@@ -11,12 +11,10 @@ of the noise that fitting R2* would add to the fat fraction, without blurring it
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Complex64, Float32, Index
 from pipelines.water_fat.separation.model import TYPICAL_R2STAR, EchoModel
-from pipelines.water_fat.separation.neighbourhood import Neighbourhood, Real, Spread, fat_class
-
-Complex = npt.NDArray[np.complex64]
+from pipelines.water_fat.separation.neighbourhood import Neighbourhood, Spread, fat_class
 
 STEPS = 5
 # R2* of muscle and fat at 1.5-3 T lies at 20-80 1/s.
@@ -45,17 +43,17 @@ class Refined:
         Energy the model leaves over.
     """
 
-    water: Complex
-    fat: Complex
-    field: Real
-    r2star: Real
-    residual: Real
+    water: Complex64
+    fat: Complex64
+    field: Float32
+    r2star: Float32
+    residual: Float32
 
 
 def refine(
-    signal: Complex,
-    field: Real,
-    voxel: npt.NDArray[np.intp],
+    signal: Complex64,
+    field: Float32,
+    voxel: Index,
     image_shape: tuple[int, int, int],
     model: EchoModel,
     *,
@@ -93,7 +91,7 @@ def refine(
     return solve(signal, field + turn / np.float32(2 * np.pi), r2star, model)
 
 
-def solve(signal: Complex, field: Real, r2star: Real, model: EchoModel) -> Refined:
+def solve(signal: Complex64, field: Float32, r2star: Float32, model: EchoModel) -> Refined:
     """Solve for water and fat with known field and decay, voxel by voxel.
 
     Parameters
@@ -120,15 +118,15 @@ def solve(signal: Complex, field: Real, r2star: Real, model: EchoModel) -> Refin
 class _Fit:
     """Water and fat of demodulated signals, what they explain, and the rest."""
 
-    water: Complex
-    fat: Complex
-    explained: Complex
-    rest: Complex
+    water: Complex64
+    fat: Complex64
+    explained: Complex64
+    rest: Complex64
 
 
 def _normal_equation(
-    signal: Complex, field: Real, r2star: Real, model: EchoModel
-) -> tuple[Complex, Real, Real]:
+    signal: Complex64, field: Float32, r2star: Float32, model: EchoModel
+) -> tuple[Complex64, Float32, Float32]:
     """Return per voxel ``<v, r>``, ``<v, v>`` and the membership of fat-like tissue.
 
     ``r`` is the residual and ``v = P (t * fit)``. A change dR of the decay and df of the field
@@ -147,13 +145,13 @@ def _normal_equation(
     return slope, bend, fatty
 
 
-def _demodulate(signal: Complex, field: Real, model: EchoModel) -> Complex:
+def _demodulate(signal: Complex64, field: Float32, model: EchoModel) -> Complex64:
     turns = np.multiply.outer(model.times_s.astype(np.float32), field)
-    turned: Complex = signal * np.exp(np.complex64(-2j * np.pi) * turns)
+    turned: Complex64 = signal * np.exp(np.complex64(-2j * np.pi) * turns)
     return turned
 
 
-def _linear_fit(turned: Complex, r2star: Real, model: EchoModel) -> _Fit:
+def _linear_fit(turned: Complex64, r2star: Float32, model: EchoModel) -> _Fit:
     """Solve the 2 x 2 normal equations for water and fat."""
     fat = model.fat.astype(np.complex64)
     decay = np.exp(np.multiply.outer(-model.times_s.astype(np.float32), r2star))
@@ -171,8 +169,8 @@ def _linear_fit(turned: Complex, r2star: Real, model: EchoModel) -> _Fit:
     return _Fit(water, fat_part, explained, turned - explained)
 
 
-def _energy(values: Complex) -> Real:
-    energy: Real = (values.real**2 + values.imag**2).sum(axis=0)
+def _energy(values: Complex64) -> Float32:
+    energy: Float32 = (values.real**2 + values.imag**2).sum(axis=0)
     return energy
 
 

@@ -14,12 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Float32, Index
 from pipelines.water_fat.separation.blocks import Neighbours
-
-Costs = npt.NDArray[np.float32]
-Indices = npt.NDArray[np.intp]
 
 # Cost of a candidate that does not exist.
 IMPOSSIBLE = np.float32(1e6)
@@ -46,8 +43,8 @@ class PairCosts:
     """
 
     pairs: Neighbours
-    weight: Costs
-    penalty: Callable[[Costs], Costs]
+    weight: Float32
+    penalty: Callable[[Float32], Float32]
 
 
 @dataclass(frozen=True)
@@ -64,18 +61,18 @@ class Hypotheses:
         Cost of the hypotheses of a region, stored at the index of its region number.
     """
 
-    region: Indices
-    label: Indices
-    cost: Costs
+    region: Index
+    label: Index
+    cost: Float32
 
-    def best(self) -> Indices:
+    def best(self) -> Index:
         """Return the candidate of each block under the cheapest hypothesis of its region."""
         winner = self.cost[self.region].argmin(axis=1)
-        chosen: Indices = np.take_along_axis(self.label, winner[:, None], axis=1)[:, 0]
+        chosen: Index = np.take_along_axis(self.label, winner[:, None], axis=1)[:, 0]
         return chosen
 
 
-def merge_regions(field: Costs, cost: Costs, pairs: PairCosts) -> Hypotheses:
+def merge_regions(field: Float32, cost: Float32, pairs: PairCosts) -> Hypotheses:
     """Merge blocks to regions until no neighbours are left.
 
     Parameters
@@ -96,7 +93,7 @@ def merge_regions(field: Costs, cost: Costs, pairs: PairCosts) -> Hypotheses:
 class _State:
     """Regions during merging; the number of a region is that of one of its blocks."""
 
-    def __init__(self, field: Costs, cost: Costs, pairs: PairCosts) -> None:
+    def __init__(self, field: Float32, cost: Float32, pairs: PairCosts) -> None:
         self.blocks, self.hypotheses = field.shape
         self.field = field.copy()
         self.cost = cost.copy()
@@ -124,7 +121,7 @@ class _State:
         follow = (self.cost[child][:, None, :] + table).argmin(axis=2)
         self._join(child, root, follow)
 
-    def _boundaries(self) -> tuple[Indices, Indices, Costs]:
+    def _boundaries(self) -> tuple[Index, Index, Float32]:
         """Return each pair of touching regions and the cost of each pair of their hypotheses."""
         a, b = self.region[self.first], self.region[self.second]
         swap = a > b
@@ -138,7 +135,7 @@ class _State:
         cost = self.weight[order][:, None, None] * self.penalty(difference)
         return low[start], high[start], np.add.reduceat(cost, start, axis=0)
 
-    def _certainty(self, low: Indices, high: Indices, boundary: Costs) -> Costs:
+    def _certainty(self, low: Index, high: Index, boundary: Float32) -> Float32:
         """Return by how much the best joint choice of two regions beats the next ones.
 
         Only alternatives that keep the choice of one of the two are counted: if both may change
@@ -152,10 +149,10 @@ class _State:
         along, across = total[rows, i].copy(), total[rows, :, j].copy()
         along[rows, j] = np.inf
         across[rows, i] = np.inf
-        gap: Costs = np.minimum(along.min(axis=1), across.min(axis=1)) - least
+        gap: Float32 = np.minimum(along.min(axis=1), across.min(axis=1)) - least
         return np.where(np.isfinite(gap), gap, _CERTAIN)
 
-    def _choose(self, low: Indices, high: Indices, certainty: Costs) -> tuple[Indices, Indices]:
+    def _choose(self, low: Index, high: Index, certainty: Float32) -> tuple[Index, Index]:
         """Return for each region its most certain neighbour (-1: none) and their boundary."""
         most = np.full(self.blocks, -np.inf, np.float32)
         np.maximum.at(most, low, certainty)
@@ -168,7 +165,7 @@ class _State:
             edge[own[best]] = best
         return partner, edge
 
-    def _join(self, child: Indices, root: Indices, follow: Indices) -> None:
+    def _join(self, child: Index, root: Index, follow: Index) -> None:
         """Let each child region follow the hypotheses of its root."""
         position = np.full(self.blocks, -1)
         position[child] = np.arange(child.size)
@@ -189,7 +186,7 @@ class _State:
         self.weight = self.weight[keep]
 
 
-def correct_single_blocks(label: Indices, field: Costs, cost: Costs, pairs: PairCosts) -> Indices:
+def correct_single_blocks(label: Index, field: Float32, cost: Float32, pairs: PairCosts) -> Index:
     """Let single blocks change their candidate where that lowers the sum of costs.
 
     Iterated conditional modes (Besag, J R Stat Soc B 1986;48:259); in each sweep a random half of
@@ -216,7 +213,7 @@ def correct_single_blocks(label: Indices, field: Costs, cost: Costs, pairs: Pair
     return label
 
 
-def alternative_costs(label: Indices, field: Costs, cost: Costs, pairs: PairCosts) -> Costs:
+def alternative_costs(label: Index, field: Float32, cost: Float32, pairs: PairCosts) -> Float32:
     """Return what each candidate of a block costs more than its chosen one, others unchanged.
 
     Parameters
@@ -241,7 +238,7 @@ def alternative_costs(label: Indices, field: Costs, cost: Costs, pairs: PairCost
     return total - total[rows, label][:, None]
 
 
-def total_cost(label: Indices, field: Costs, cost: Costs, pairs: PairCosts) -> float:
+def total_cost(label: Index, field: Float32, cost: Float32, pairs: PairCosts) -> float:
     """Return the sum of all costs of a labelling.
 
     Parameters

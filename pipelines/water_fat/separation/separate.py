@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Affine, Array, Bool, Float32
 from pipelines.errors import DataError
-from pipelines.geometry import Affine
 from pipelines.quality import Check
-from pipelines.water_fat.arrays import Image, Mask
 from pipelines.water_fat.body import body_mask
 from pipelines.water_fat.limbs import Limbs, label_limbs
 from pipelines.water_fat.noise import background_belt, rayleigh_sigma
@@ -77,13 +74,13 @@ class SeparationResult:
     checks : list of Check
     """
 
-    ff: Image
-    water: Image
-    fat: Image
-    r2star: Image | None
-    b0: Image | None
-    doubtful: Mask
-    body: Mask
+    ff: Float32
+    water: Float32
+    fat: Float32
+    r2star: Float32 | None
+    b0: Float32 | None
+    doubtful: Bool
+    body: Bool
     limbs: Limbs
     swaps: pd.DataFrame
     method: Method
@@ -97,8 +94,8 @@ class SeparationResult:
 
 
 def separate(
-    magnitude: npt.NDArray[Any] | None,
-    phase: npt.NDArray[Any] | None,
+    magnitude: Array | None,
+    phase: Array | None,
     echo_times: Sequence[float],
     affine: Affine,
     field_strength_t: float,
@@ -162,9 +159,7 @@ def separate(
     return _result(solution, anatomy, model, noise=noise, options=options, units=units, notes=notes)
 
 
-def _checked(
-    magnitude: npt.NDArray[Any] | None, phase: npt.NDArray[Any] | None, field_strength_t: float
-) -> npt.NDArray[Any]:
+def _checked(magnitude: Array | None, phase: Array | None, field_strength_t: float) -> Array:
     if magnitude is None:
         raise DataError(
             "There is a phase image but no magnitude image."
@@ -191,7 +186,7 @@ def _checked(
     return magnitude
 
 
-def _check_echoes(magnitude: npt.NDArray[np.float32], train: EchoTrain) -> None:
+def _check_echoes(magnitude: Float32, train: EchoTrain) -> None:
     """Refuse echoes without signal."""
     for n, time in enumerate(train.times_ms):
         echo = magnitude[..., n]
@@ -208,9 +203,9 @@ def _check_echoes(magnitude: npt.NDArray[np.float32], train: EchoTrain) -> None:
 
 
 def _noise(
-    magnitude: npt.NDArray[np.float32],
-    overall: Image,
-    body: Mask,
+    magnitude: Float32,
+    overall: Float32,
+    body: Bool,
     affine: Affine,
     notes: list[str],
 ) -> float:
@@ -229,8 +224,8 @@ def _noise(
 
 
 def _without_phase(
-    magnitude: npt.NDArray[np.float32],
-    tissue: Mask,
+    magnitude: Float32,
+    tissue: Bool,
     anatomy: Anatomy,
     model: EchoModel,
     noise: float,
@@ -268,7 +263,7 @@ def _result(
         water, fat = correct_t1(water, fat, weighting)
         notes.append(f"Fat was divided by {weighting.fat_gain:.3f} to correct T1 weighting.")
 
-    def paint(values: npt.NDArray[np.float32] | None, empty: float) -> Image | None:
+    def paint(values: Float32 | None, empty: float) -> Float32 | None:
         if values is None:
             return None
         image = np.full(anatomy.body.shape, empty, np.float32)

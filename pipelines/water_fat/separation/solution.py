@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
-Real = npt.NDArray[np.float32]
+from pipelines.arrays import Bool, Float32, Index
 
 Method = Literal[
     "three-point in/opposed phase",
@@ -45,12 +42,12 @@ class Solution:
     """
 
     method: Method
-    voxel: npt.NDArray[np.intp]
-    water: Real
-    fat: Real
-    r2star: Real | None
-    field: Real | None
-    doubtful: npt.NDArray[np.bool_]
+    voxel: Index
+    water: Float32
+    fat: Float32
+    r2star: Float32 | None
+    field: Float32 | None
+    doubtful: Bool
     precession: Precession
     residual: float | None
     notes: tuple[str, ...]

@@ -5,16 +5,15 @@ points, so its name is reported with every result and two studies with different
 like two scanners.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Complex128, Float64
 from pipelines.errors import DataError
+from pipelines.package_data import read_json
 
 # CODATA 2018: shielded or not makes no difference at this precision.
 PROTON_MHZ_PER_TESLA = 42.577478518
@@ -39,22 +38,20 @@ class FatSpectrum:
     """
 
     name: str
-    shift_ppm: npt.NDArray[np.float64]
-    amplitude: npt.NDArray[np.float64]
+    shift_ppm: Float64
+    amplitude: Float64
     source: str
 
-    def shift_hz(self, field_strength_t: float) -> npt.NDArray[np.float64]:
+    def shift_hz(self, field_strength_t: float) -> Float64:
         """Return the frequency of each peak relative to water, in Hz."""
-        hz: npt.NDArray[np.float64] = self.shift_ppm * PROTON_MHZ_PER_TESLA * field_strength_t
+        hz: Float64 = self.shift_ppm * PROTON_MHZ_PER_TESLA * field_strength_t
         return hz
 
     def main_shift_hz(self, field_strength_t: float) -> float:
         """Return the frequency of the largest peak relative to water, in Hz (negative)."""
         return float(self.shift_hz(field_strength_t)[self.amplitude.argmax()])
 
-    def phasor(
-        self, times_s: npt.NDArray[np.float64], field_strength_t: float
-    ) -> npt.NDArray[np.complex128]:
+    def phasor(self, times_s: Float64, field_strength_t: float) -> Complex128:
         """Return the signal of one unit of fat at each echo time, without decay.
 
         Parameters
@@ -70,15 +67,14 @@ class FatSpectrum:
             Complex sum over the peaks; 1 at time zero.
         """
         turns = np.outer(times_s, self.shift_hz(field_strength_t))
-        signal: npt.NDArray[np.complex128] = np.exp(2j * np.pi * turns) @ self.amplitude
+        signal: Complex128 = np.exp(2j * np.pi * turns) @ self.amplitude
         return signal
 
 
 @cache
 def _table() -> Mapping[str, FatSpectrum]:
-    text = files(__package__).joinpath("spectra.json").read_text(encoding="utf-8")
     table = {}
-    for name, row in json.loads(text).items():
+    for name, row in read_json(__package__, "spectra.json").items():
         amplitude = np.array(row["amplitude"], np.float64)
         shift = np.array(row["ppm"], np.float64) - row["water_ppm"]
         table[name] = FatSpectrum(name, shift, amplitude / amplitude.sum(), row["source"])

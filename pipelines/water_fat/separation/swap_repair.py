@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from pipelines.water_fat.arrays import Mask
+from pipelines.arrays import Bool, Complex64, Float32
 from pipelines.water_fat.separation.anatomy import Anatomy
 from pipelines.water_fat.separation.blocks import Blocks
 from pipelines.water_fat.separation.candidates import Candidates
@@ -26,9 +25,6 @@ from pipelines.water_fat.separation.model import TYPICAL_R2STAR
 from pipelines.water_fat.separation.refinement import solve
 from pipelines.water_fat.separation.to_real import percent, to_real
 from pipelines.water_fat.swaps import SKIN_MARGIN, detect_swaps
-
-Real = npt.NDArray[np.float32]
-Complex = npt.NDArray[np.complex64]
 
 # Price of water in a block that anatomy calls fat: more than small phase errors can make at a
 # boundary of water and fat, less than a jump of the field by the water-fat shift.
@@ -55,7 +51,7 @@ class Reading:
     """
 
     problem: FieldProblem
-    signal: Complex
+    signal: Complex64
 
 
 @dataclass(frozen=True)
@@ -78,8 +74,8 @@ class JudgedField:
 
     reading: int
     costs: tuple[float, ...]
-    field: Real
-    doubtful: Mask
+    field: Float32
+    doubtful: Bool
     notes: tuple[str, ...]
 
 
@@ -129,7 +125,7 @@ class _Solved:
 
     reading: int
     costs: tuple[float, ...]
-    prior: Real
+    prior: Float32
     choice: FieldChoice
 
 
@@ -138,7 +134,7 @@ class _State:
     """A solution and what anatomy says about it."""
 
     solved: _Solved
-    field: Real
+    field: Float32
     swaps: pd.DataFrame
     marrow_ff: float
 
@@ -159,7 +155,7 @@ class _State:
         return bool(self.marrow_ff < MARROW_FROM < measured["shell_ff"].median())
 
 
-def fat_prior(candidates: Candidates, blocks: Blocks, fat: Mask, cost: float) -> Real:
+def fat_prior(candidates: Candidates, blocks: Blocks, fat: Bool, cost: float) -> Float32:
     """Return what each candidate costs if some tissue must be fat.
 
     Parameters
@@ -180,7 +176,7 @@ def fat_prior(candidates: Candidates, blocks: Blocks, fat: Mask, cost: float) ->
     share = blocks.sum(fat.ravel()[blocks.voxel].astype(np.float32)) / blocks.count
     watery = candidates.water > candidates.fat
     disliked = watery if cost > 0 else ~watery
-    prior: Real = (abs(cost) * disliked * share[:, None]).astype(np.float32)
+    prior: Float32 = (abs(cost) * disliked * share[:, None]).astype(np.float32)
     return prior
 
 

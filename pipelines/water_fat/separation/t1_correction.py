@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Float32
 from pipelines.errors import DataError
-
-Real = npt.NDArray[np.float32]
 
 # T1 (ms) of muscle and of fat: Gold et al., AJR 2004;183:343.
 T1_MS = {1.5: (1130.0, 288.0), 3.0: (1420.0, 371.0)}
@@ -69,7 +67,7 @@ def t1_weighting(
     return T1Weighting(signals[0], signals[1])
 
 
-def correct_t1(water: Real, fat: Real, weighting: T1Weighting) -> tuple[Real, Real]:
+def correct_t1(water: Float32, fat: Float32, weighting: T1Weighting) -> tuple[Float32, Float32]:
     """Scale fat to the weighting of water, which leaves the water image as it is.
 
     Parameters

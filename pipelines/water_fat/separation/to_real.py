@@ -7,13 +7,11 @@ Imaging 2011;29:216; Liu et al., Magn Reson Med 2007;58:354).
 """
 
 import numpy as np
-import numpy.typing as npt
 
-Real = npt.NDArray[np.float32]
-Complex = npt.NDArray[np.complex64]
+from pipelines.arrays import Complex64, Float32
 
 
-def phase_offset(water: Complex, fat: Complex) -> float:
+def phase_offset(water: Complex64, fat: Complex64) -> float:
     """Return the phase of fat relative to water that all voxels have in common, rad.
 
     It is near zero where echo times and spectrum are exact. Radio-frequency pulses with a phase
@@ -31,7 +29,7 @@ def phase_offset(water: Complex, fat: Complex) -> float:
     return float(np.angle((product * weight).sum(dtype=np.complex128)))
 
 
-def to_real(water: Complex, fat: Complex) -> tuple[Real, Real, float]:
+def to_real(water: Complex64, fat: Complex64) -> tuple[Float32, Float32, float]:
     """Project water and fat on their common phase.
 
     Parameters
@@ -53,7 +51,7 @@ def to_real(water: Complex, fat: Complex) -> tuple[Real, Real, float]:
     return (water * direction).real, (turned * direction).real, offset
 
 
-def percent(water: Real, fat: Real) -> Real:
+def percent(water: Float32, fat: Float32) -> Float32:
     """Return 100 fat / (water + fat), not clipped; NaN where there is no signal.
 
     Noise takes single voxels below 0 and above 100; clipping them would bias the mean of a muscle
@@ -61,5 +59,5 @@ def percent(water: Real, fat: Real) -> Real:
     """
     total = water + fat
     known = total > 0
-    result: Real = np.where(known, 100 * fat / np.where(known, total, 1), np.nan)
+    result: Float32 = np.where(known, 100 * fat / np.where(known, total, 1), np.nan)
     return result.astype(np.float32)

@@ -5,14 +5,12 @@ whatever it says above 40 % is worth nothing, and subcutaneous fat reads as lean
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Bool, Float32, Index
 from pipelines.errors import DataError
 from pipelines.water_fat.separation.echoes import is_in_phase, is_opposed, main_peak_angles
 from pipelines.water_fat.separation.model import EchoModel
 from pipelines.water_fat.separation.solution import Solution
-
-Real = npt.NDArray[np.float32]
 
 # Decay assumed between the two echoes, 1/s: that of healthy muscle at 3 T.
 ASSUMED_R2STAR = 33.0
@@ -21,7 +19,7 @@ LARGEST_VALID = 0.4
 
 
 def separate_two_points(
-    magnitude: Real, voxel: npt.NDArray[np.intp], fat_layer: npt.NDArray[np.bool_], model: EchoModel
+    magnitude: Float32, voxel: Index, fat_layer: Bool, model: EchoModel
 ) -> Solution:
     """Estimate water and fat of water-dominant tissue.
 

@@ -10,13 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bids_app.reports.content import (
-    LabelEntry,
-    OutputFile,
-    RunInfo,
-    SessionContent,
-    StackContent,
-)
+from bids_app.files.provenance import RunInfo
+from bids_app.reports.session.content import LabelEntry, OutputFile, SessionContent, StackContent
 from pipelines.anatomy.vocabulary import muscles
 
 SHAPE = (40, 30, 6)

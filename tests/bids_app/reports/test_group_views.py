@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bids_app.reports.audit_view import audit_view
 from bids_app.reports.charts import HEIGHT, WIDTH, bars, density, heat_map, line_chart
-from bids_app.reports.cohort_view import cohort_view
-from bids_app.reports.group import group_words
-from bids_app.reports.harmonization_view import harmonization_view
-from bids_app.reports.importance_view import importance_view
+from bids_app.reports.group.audit_view import audit_view
+from bids_app.reports.group.cohort_view import cohort_view
+from bids_app.reports.group.harmonization_view import harmonization_view
+from bids_app.reports.group.importance_view import importance_view
+from bids_app.reports.group.page import group_words
+from bids_app.reports.group.performance_view import performance_view
 from bids_app.reports.patient_view import patients_view
-from bids_app.reports.performance_view import performance_view
 from pipelines.diagnosis.evaluation.evaluate import EvaluationOptions, evaluate
 
 NAN = float("nan")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bids_app.reports.session import render_session, session_figures
+from bids_app.reports.session.page import render_session, session_figures
 from tests.bids_app.reports import page_content
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -3,13 +3,15 @@ from importlib.resources import files
 from typing import get_args
 
 import pytest
+from jinja2 import UndefinedError
 
-from bids_app.reports.content import DataOrigin
-from bids_app.reports.layout import Measure, citations, layout
+from bids_app.files.provenance import DataOrigin, citations
+from bids_app.reports.layout import Measure, layout, render
 from pipelines.anatomy.vocabulary import SIDES
 from pipelines.quality import Level
 from pipelines.quantification.columns import Table
 from tests.bids_app.reports import page_content
+from tests.bids_app.reports.page_content import session, stack
 
 
 @pytest.mark.parametrize("measure", [*layout().measures, *layout().details], ids=lambda m: m.column)
@@ -46,7 +48,7 @@ def test_there_are_words_for_every_level_side_and_origin() -> None:
 
 
 def test_facts_of_the_scan_are_among_those_that_sidecars_hold() -> None:
-    from bids_app.stack_sidecars import SCAN_FACTS
+    from bids_app.participant.stack_sidecars import SCAN_FACTS
 
     assert layout().scan.keys() <= set(SCAN_FACTS)
 
@@ -60,3 +62,21 @@ def test_citations_have_a_doi_and_a_year() -> None:
     for citation in citations():
         assert re.fullmatch(r"10\.\d{4,}/\S+", citation.doi)
         assert re.search(r"\b(19|20)\d\d\b", citation.text)
+
+
+def test_a_variable_that_is_not_given_is_an_error() -> None:
+    with pytest.raises(UndefinedError, match="'stack' is undefined"):
+        render("figures/mosaic.svg", {})
+
+
+def test_values_are_escaped() -> None:
+    variables = {
+        "section": {"id": "x", "title": "<b>&"},
+        "content": session(stacks=[stack()]),
+        "layout": {"files": {"fat_fraction": "<i>", "stats": '"'}},
+    }
+    page = render("sections/files.html", variables)
+    assert "&lt;b&gt;&amp;" in page
+    assert "(&lt;i&gt;)" in page
+    assert "<b>" not in page
+    assert "<i>" not in page

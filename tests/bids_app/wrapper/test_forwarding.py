@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bids_app.errors import AppError, ExitCode
-from bids_app.parser import build_parser
+from bids_app.options.parser import build_parser
 from bids_app.wrapper.forwarding import WRITTEN, Forwarded, forward, keep_text, paths_in_settings
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.diagnosis.protocol import Protocol, load_profile
-from pipelines.harmonization.native import NativeScores
+from pipelines.harmonization.scores.native import NativeScores
 
 MUSCLES = tuple(f"muscle_{i}" for i in range(8))
 

@@ -3,9 +3,9 @@
 from functools import cache
 
 from pipelines.diagnosis.evaluation.evaluate import EvaluationOptions, evaluate
-from pipelines.diagnosis.model import build_model
-from pipelines.diagnosis.nested import run_nested
-from pipelines.diagnosis.refit import refit_ensemble
+from pipelines.diagnosis.model.diagnosis_model import build_model
+from pipelines.diagnosis.training.nested import run_nested
+from pipelines.diagnosis.training.refit import refit_ensemble
 from pipelines.harmonization.harmonize import HarmonizationOptions
 from tests.pipelines.diagnosis.small_cohorts import small_cohort, tiny_protocol
 

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedKFold
 
-from pipelines.diagnosis.boosting import fit_booster, margins, training_matrix
 from pipelines.diagnosis.cohort import Cohort, training_cohort
-from pipelines.diagnosis.folds import Split, grouped_folds
-from pipelines.diagnosis.prepared_fold import PreparedFold, TrainingData, fit_training_part
+from pipelines.diagnosis.ensemble.boosting import fit_booster, margins, training_matrix
 from pipelines.diagnosis.protocol import load_profile
-from pipelines.diagnosis.resampling import Oversampler
 from pipelines.diagnosis.simulation.simulate import simulate_cohort
+from pipelines.diagnosis.training.fold_data import PreparedFold, TrainingData, fit_training_part
+from pipelines.diagnosis.training.folds import Split, grouped_folds
+from pipelines.diagnosis.training.resampling import Oversampler
 from pipelines.harmonization.harmonize import HarmonizationOptions
-from pipelines.harmonization.native import NativeScores
+from pipelines.harmonization.scores.native import NativeScores
 
 FOLDS = 3
 OPTIONS = HarmonizationOptions()

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from pipelines.diagnosis.protocol import load_profile, profile_names
-from pipelines.diagnosis.search_space import Parameter, load_search_space
+from pipelines.diagnosis.protocol import Parameter, load_profile, load_search_space, profile_names
 from pipelines.errors import DataError
 
 

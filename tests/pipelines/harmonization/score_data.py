@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pipelines.harmonization.native import NativeScores
-from pipelines.harmonization.regrouping import default_regrouping
-from pipelines.harmonization.score_table import LONG_COLUMNS, PEOPLE_COLUMNS, ScoreTable
+from pipelines.harmonization.scores.native import NativeScores
+from pipelines.harmonization.scores.regrouping import default_regrouping
+from pipelines.harmonization.scores.score_table import LONG_COLUMNS, PEOPLE_COLUMNS, ScoreTable
 
 Scores = Mapping[str, float | tuple[float | None, float | None]]
 

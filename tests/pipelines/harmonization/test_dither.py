@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipelines.errors import DataError
 from pipelines.harmonization.dither import ROUNDING, dither, random_numbers
 from pipelines.harmonization.harmonize import HarmonizationOptions, fit_harmonization
-from pipelines.harmonization.text_table import read_text_table
+from pipelines.harmonization.scores.text_table import read_text_table
 from pipelines.harmonization.threshold_estimation import estimate_thresholds
 from pipelines.harmonization.thresholds import check_thresholds, read_thresholds
 from tests.pipelines.harmonization.score_data import native_of

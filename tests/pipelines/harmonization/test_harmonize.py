@@ -14,9 +14,14 @@ from pipelines.harmonization.harmonize import (
     HarmonizationOptions,
     fit_harmonization,
 )
-from pipelines.harmonization.native import to_native
-from pipelines.harmonization.relative import leave_one_out, mean_involvement, patient_ranks
-from pipelines.harmonization.sides import asymmetry, side_mean
+from pipelines.harmonization.scaling import (
+    asymmetry,
+    leave_one_out,
+    mean_involvement,
+    patient_ranks,
+    side_mean,
+)
+from pipelines.harmonization.scores.native import to_native
 from tests.pipelines.harmonization.score_data import native_of, table_of
 
 # The reference implementation's values: a, b, c are sartorius, gracilis, soleus; grp is iliopsoas,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.harmonization.harmonize import HarmonizationOptions, fit_harmonization
-from pipelines.harmonization.native import to_native
+from pipelines.harmonization.scores.native import to_native
 from pipelines.harmonization.trace import TRACE_COLUMNS, trace_scores
 from tests.pipelines.harmonization.score_data import table_of
 

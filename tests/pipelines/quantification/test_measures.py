@@ -2,12 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.quantification.coverage import truncation
 from pipelines.quantification.measures import (
     along_muscle,
     cross_sections,
     fat_statistics,
     is_below,
+    truncation,
     volumes,
     weighted_mean,
 )

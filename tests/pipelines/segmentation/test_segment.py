@@ -7,10 +7,10 @@ import pytest
 
 from pipelines.anatomy.vocabulary import muscles
 from pipelines.errors import ModelError
-from pipelines.segmentation.confidence import Calibration, write_calibration
-from pipelines.segmentation.model_files import open_model
-from pipelines.segmentation.predict import load_segmenter
-from pipelines.segmentation.registry import read_registry
+from pipelines.segmentation.catalogue.model_files import open_model
+from pipelines.segmentation.catalogue.registry import read_registry
+from pipelines.segmentation.inference.predict import load_segmenter
+from pipelines.segmentation.review.confidence import Calibration, write_calibration
 from pipelines.segmentation.segment import segment
 from tests.pipelines.segmentation.tiny_models import SPACING, disc_scan, plans, write_model
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from pipelines.anatomy.vocabulary import SIDES, muscles
-from pipelines.segmentation.confidence import read_calibration
+from pipelines.segmentation.review.confidence import read_calibration
 from pipelines.segmentation.synthesis.tissues import CLASS_NAMES, MUSCLES
 
 # Measured against published values: mean and largest difference (points) that may not be exceeded.
@@ -69,9 +69,9 @@ def test_expected_dice_is_calibrated(folder):
 @pytest.fixture(scope="module")
 def fat_percent(shared_data, tmp_path_factory):
     """Mean fat fraction of the eleven muscles of each patient, measured and published."""
-    from pipelines.segmentation.model_files import open_model
-    from pipelines.segmentation.predict import load_segmenter
-    from pipelines.segmentation.registry import read_registry
+    from pipelines.segmentation.catalogue.model_files import open_model
+    from pipelines.segmentation.catalogue.registry import read_registry
+    from pipelines.segmentation.inference.predict import load_segmenter
     from pipelines.segmentation.segment import segment
 
     cache = tmp_path_factory.mktemp("cache")

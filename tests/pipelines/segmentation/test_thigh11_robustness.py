@@ -6,9 +6,9 @@ import pytest
 
 from pipelines.anatomy.vocabulary import muscles
 from pipelines.geometry import resample
-from pipelines.segmentation.model_files import open_model
-from pipelines.segmentation.predict import load_segmenter
-from pipelines.segmentation.registry import read_registry
+from pipelines.segmentation.catalogue.model_files import open_model
+from pipelines.segmentation.catalogue.registry import read_registry
+from pipelines.segmentation.inference.predict import load_segmenter
 from pipelines.segmentation.segment import segment
 from pipelines.water_fat.dixon import fat_fraction_from_water_fat
 

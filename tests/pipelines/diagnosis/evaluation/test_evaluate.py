@@ -7,8 +7,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 from pipelines.columns import described_tables
-from pipelines.diagnosis.evaluation.columns import check_columns
-from pipelines.diagnosis.evaluation.evaluate import EvaluationOptions, evaluate
+from pipelines.diagnosis.evaluation.evaluate import EvaluationOptions, check_columns, evaluate
 from pipelines.errors import DataError
 from tests.pipelines.diagnosis.predicted_cohort import CLASSES, cohort
 

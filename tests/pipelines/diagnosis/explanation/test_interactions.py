@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 import xgboost
 
-from pipelines.diagnosis.explanation.clustering import cluster_features, interaction_table
-from pipelines.diagnosis.explanation.flat_trees import flatten_booster, tile_rows
 from pipelines.diagnosis.explanation.interactions import (
     InteractionStrength,
+    cluster_features,
     interaction_strength,
+    interaction_table,
 )
-from pipelines.diagnosis.explanation.shap_tiles import explain_pairs_tile
+from pipelines.diagnosis.explanation.trees.flat_trees import flatten_booster, tile_rows
+from pipelines.diagnosis.explanation.trees.kernel import explain_pairs_tile
 from pipelines.errors import DataError
 from tests.pipelines.diagnosis.explanation.boosters import (
     CLASSES,

@@ -3,8 +3,8 @@ import pytest
 import shap
 import xgboost
 
-from pipelines.diagnosis.explanation.flat_trees import flatten_booster, tile_rows
-from pipelines.diagnosis.explanation.shap_tiles import explain_tile, quadrature
+from pipelines.diagnosis.explanation.trees.flat_trees import flatten_booster, tile_rows
+from pipelines.diagnosis.explanation.trees.kernel import explain_tile, quadrature
 from pipelines.diagnosis.explanation.values import explain_native, shap_values
 from pipelines.errors import ModelError
 from tests.pipelines.diagnosis.explanation.boosters import (

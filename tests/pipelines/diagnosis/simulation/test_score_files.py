@@ -7,11 +7,11 @@ import pytest
 
 from pipelines.diagnosis.simulation.score_files import score_files
 from pipelines.diagnosis.simulation.simulate import simulate_cohort
-from pipelines.harmonization.native import to_native
-from pipelines.harmonization.people import read_people
-from pipelines.harmonization.score_reading import read_scores
-from pipelines.harmonization.score_table import ScoreTable
-from pipelines.harmonization.text_table import read_text_table
+from pipelines.harmonization.scores.native import to_native
+from pipelines.harmonization.scores.people import read_people
+from pipelines.harmonization.scores.reading import read_scores
+from pipelines.harmonization.scores.score_table import ScoreTable
+from pipelines.harmonization.scores.text_table import read_text_table
 
 
 @pytest.fixture(scope="module")

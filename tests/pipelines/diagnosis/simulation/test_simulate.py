@@ -10,9 +10,9 @@ from pipelines.diagnosis.simulation.simulate import simulate_cohort
 from pipelines.diagnosis.simulation.tables import read_tables
 from pipelines.errors import DataError
 from pipelines.harmonization.harmonize import fit_harmonization
-from pipelines.harmonization.native import to_native
-from pipelines.harmonization.regrouping import default_regrouping
-from pipelines.harmonization.scales import scales
+from pipelines.harmonization.scores.native import to_native
+from pipelines.harmonization.scores.regrouping import default_regrouping
+from pipelines.harmonization.scores.scales import scales
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
+from pipelines.diagnosis.trust.checks import one_sample_per_patient
 from pipelines.diagnosis.trust.conformal import POOL, ConformalSets, fit_conformal
-from pipelines.diagnosis.trust.patients import one_sample_per_patient
 from pipelines.errors import DataError
 from tests.pipelines.diagnosis.predicted_cohort import CLASSES, cohort
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pipelines.anatomy.vocabulary import read_label_map
-from pipelines.segmentation.prediction import UNIT_STEPS, Prediction
+from pipelines.segmentation.inference.export import UNIT_STEPS, Prediction
 from pipelines.segmentation.synthesis.deformation import PoseRange
 from pipelines.segmentation.synthesis.noise_bank import NoiseBank
 from pipelines.segmentation.synthesis.sampler import Sampler, SamplerRange

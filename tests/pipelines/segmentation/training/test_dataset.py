@@ -9,7 +9,9 @@ from pipelines.segmentation.training import dataset
 from pipelines.segmentation.training.dataset import (
     complete_all,
     find_label_maps,
+    load_thigh,
     read_thigh,
+    save_thigh,
     split_by_subject,
     subject_of,
 )
@@ -80,3 +82,13 @@ def test_completed_thighs_are_cached(maps, tmp_path, monkeypatch, simple_thigh):
     assert progress == [(1, 4), (2, 4), (3, 4), (4, 4)]
     np.testing.assert_array_equal(first[0].tissue, again[0].tissue)
     assert len(list((tmp_path / "cache").glob("*.npz"))) == 4
+
+
+def test_round_trip(simple_thigh, tmp_path):
+    path = tmp_path / "thigh.npz"
+    save_thigh(simple_thigh, path)
+    loaded = load_thigh(path)
+    for name in ("tissue", "pelvis", "depth", "level", "native"):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(simple_thigh, name))
+    assert loaded.midline == simple_thigh.midline
+    assert loaded.tissue[:, :, 3].flags.c_contiguous

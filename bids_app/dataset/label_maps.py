@@ -1,0 +1,231 @@
+"""Label maps that other people made, found in derivative folders.
+
+A folder given with ``--derivatives NAME=PATH`` holds ``sub-*[/ses-*]/.../*_dseg.nii.gz``. What
+the values mean stands in a table beside the image (``*_dseg.tsv``, or one ``dseg.tsv`` for all by
+BIDS inheritance); without a table, NAME must be one of the label maps that come with the app
+(``run.py --list muscles``).
+"""
+
+import csv
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from bids_app.dataset.naming import FileName
+from bids_app.dataset.scans import Session, Stack
+from bids_app.dataset.sessions import FilesByFolder, images_in, inherited, parse_name
+from bids_app.dataset.tree import MOUNT_HINT, list_folder, session_files
+from bids_app.errors import AppError, ExitCode, from_pipeline
+from bids_app.files.reading import read_text
+from pipelines.anatomy.label_names import match_name
+from pipelines.anatomy.vocabulary import (
+    Label,
+    LabelSide,
+    label_map_names,
+    muscles,
+    read_label_map,
+)
+from pipelines.errors import DataError
+
+# Entities of a label map that do not say which scan it belongs to.
+_OWN_ENTITIES = frozenset({"subject", "session", "desc", "segmentation"})
+
+# Whole-image label maps have none of these: they mark masks of one structure or surface.
+ONE_STRUCTURE = frozenset({"label", "hemi"})
+
+# If several label maps fit a scan, this description is the one meant: it is our own.
+_PREFERRED_DESC = "muscles"
+
+_SIDES: Mapping[str, LabelSide] = {
+    "left": "left",
+    "right": "right",
+    "both": "both",
+    "n/a": "both",
+}
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """A label image and the meaning of its values.
+
+    Attributes
+    ----------
+    image : Path
+        The label image.
+    lookup : Path or str
+        Table that names the values, or the name of a label map that comes with the app.
+    derivative : str
+        Name under which its folder was given.
+    """
+
+    image: Path
+    lookup: Path | str
+    derivative: str
+
+
+def find_label_map(
+    derivatives: Mapping[str, Path], session: Session, stack: Stack
+) -> LabelMap | None:
+    """Find the label map of a stack.
+
+    Participant and session must be the same; of the other entities the label map may name fewer
+    than the scan, but none that differs.
+
+    Parameters
+    ----------
+    derivatives : Mapping of str to Path
+        Folders by name; the first that has a fitting label map wins.
+    session : Session
+        The session.
+    stack : Stack
+        One of its stacks.
+
+    Returns
+    -------
+    LabelMap or None
+        None if no folder has one.
+
+    Raises
+    ------
+    AppError
+        ``INPUT_MISSING`` if a folder is absent; ``BAD_DATA`` if several label maps fit equally
+        well, or if nothing says what the values mean.
+    """
+    for name, root in derivatives.items():
+        if not root.is_dir():
+            raise AppError(
+                f"The derivatives folder {name}={root} does not exist.",
+                ExitCode.INPUT_MISSING,
+                f"Check the path. {MOUNT_HINT}",
+            )
+        if not (root / session.id.folder).is_dir():
+            continue
+        files: FilesByFolder = {
+            PurePosixPath("."): list_folder(root).files,
+            **session_files(root, PurePosixPath(session.id.folder)),
+        }
+        images = images_in(files, session.id.folder)
+        image = _best([i for i in images if _fits(parse_name(i), session, stack)], root)
+        if image is not None:
+            return LabelMap(root / image, _lookup(image, files, name, root), name)
+    return None
+
+
+def read_lookup(lookup: Path | str) -> list[Label]:
+    """Read what the values of a label image mean.
+
+    Parameters
+    ----------
+    lookup : Path or str
+        A BIDS table with the columns ``index`` and ``name``, and optionally ``muscle`` and
+        ``side``; a table with the columns of ``pipelines/anatomy/labels``; or the name of one of
+        those. Where only names are given, muscles and sides are recognized by name
+        (:func:`pipelines.anatomy.label_names.match_name`).
+
+    Returns
+    -------
+    list of Label
+        Structures that are no muscles we know have no ``muscle``; a warning names them.
+
+    Raises
+    ------
+    AppError
+        ``BAD_DATA`` if the table is malformed or names no muscle we know.
+    """
+    try:
+        if isinstance(lookup, str):
+            return read_label_map(lookup)
+        rows = list(csv.DictReader(read_text(lookup).splitlines(), delimiter="\t"))
+        if rows and "index" not in rows[0]:
+            return read_label_map(str(lookup))
+    except DataError as error:
+        raise from_pipeline(error) from error
+    labels = [_label(row, f"{lookup}, line {line}") for line, row in enumerate(rows, start=2)]
+    values = [label.value for label in labels]
+    repeated = sorted({value for value in values if values.count(value) > 1})
+    if repeated:
+        raise AppError(f"{lookup} names a value twice: {repeated}.", ExitCode.BAD_DATA)
+    if not any(label.muscle for label in labels):
+        raise AppError(
+            f"{lookup} names no muscle that is known here.",
+            ExitCode.BAD_DATA,
+            "Add a column 'muscle' with the names of run.py --list muscles (n/a for others).",
+        )
+    return labels
+
+
+def _fits(name: FileName, session: Session, stack: Stack) -> bool:
+    """Tell whether a file is a label map of a stack."""
+    entities = name.entities
+    return (
+        name.suffix == "dseg"
+        and entities.get("subject") == session.participant
+        and entities.get("session") == session.session
+        and not ONE_STRUCTURE & entities.keys()
+        and _scan_entities(name).items() <= stack.entities.items()
+    )
+
+
+def _scan_entities(name: FileName) -> dict[str, str]:
+    return {key: value for key, value in name.entities.items() if key not in _OWN_ENTITIES}
+
+
+def _best(images: Sequence[PurePosixPath], root: Path) -> PurePosixPath | None:
+    """Return the label map that shares most entities with the scan."""
+    if not images:
+        return None
+    names = {image: parse_name(image) for image in images}
+    most = max(len(_scan_entities(name)) for name in names.values())
+    best = [image for image in images if len(_scan_entities(names[image])) == most]
+    preferred = [i for i in best if names[i].entities.get("desc") == _PREFERRED_DESC] or best
+    if len(preferred) > 1:
+        raise AppError(
+            f"Several label maps in {root} fit one scan: {', '.join(i.name for i in preferred)}.",
+            ExitCode.BAD_DATA,
+            f"Keep one, or name it desc-{_PREFERRED_DESC}.",
+        )
+    return preferred[0]
+
+
+def _lookup(image: PurePosixPath, files: FilesByFolder, derivative: str, root: Path) -> Path | str:
+    """Return what says the meaning of a label image's values."""
+    tables = inherited(image, ".tsv", files)
+    if tables:
+        return root / tables[-1]
+    if derivative in label_map_names():
+        return derivative
+    raise AppError(
+        f"Nothing says what the values of {root / image} mean.",
+        ExitCode.BAD_DATA,
+        f"Put a table with the columns index and name beside it ({image.name.split('.')[0]}.tsv), "
+        f"or name a known label map: --derivatives {label_map_names()[0]}={root}.",
+    )
+
+
+def _label(row: Mapping[str, str | None], where: str) -> Label:
+    """Read one row of a BIDS look-up table."""
+    name = row.get("name") or ""
+    try:
+        value = int(row["index"] or "")
+    except ValueError as error:
+        raise AppError(
+            f"{where}: index {row['index']!r} is no whole number.", ExitCode.BAD_DATA
+        ) from error
+    if "muscle" not in row:
+        recognized = match_name(name)
+        if recognized is None:
+            LOGGER.warning("%s: %r is not a muscle that is known here; not measured.", where, name)
+        return Label(value, name, *(recognized or (None, "both")))
+    muscle, side = row["muscle"], _SIDES.get(row.get("side") or "n/a")
+    if muscle in (None, "", "n/a"):
+        return Label(value, name, None, "both")
+    if muscle not in muscles() or side is None:
+        raise AppError(
+            f"{where}: unknown muscle {muscle!r} or side {row.get('side')!r}.",
+            ExitCode.BAD_DATA,
+            "Muscles are those of run.py --list muscles; sides are left, right or both.",
+        )
+    return Label(value, name, muscle, side)

@@ -1,0 +1,111 @@
+"""What the names of scans mean: ``scan_kinds.tsv``, one row per spelling.
+
+A name's *suffix* is all that follows its last ``key-value`` pair: ``WATER`` in
+``sub-01_acq-thigh_WATER``, ``megre_dix_fatfr`` in ``sub-01_stk-1_megre_dix_fatfr``.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+
+from pipelines.package_data import read_json, read_rows
+
+# What a scan without a part- entity holds.
+DEFAULT_PART = "mag"
+
+
+@dataclass(frozen=True)
+class FileName:
+    """The parts of a file's name and of the folders it lies in.
+
+    Attributes
+    ----------
+    entities : Mapping of str to str
+        Values by long entity name, e.g. ``{"subject": "01", "acquisition": "thigh"}``.
+    suffix : str
+        All that follows the last ``key-value`` pair, without extension.
+    datatype : str or None
+        Folder for one kind of data, e.g. ``mr-quant``; None if it lies in none we know.
+    extension : str
+        ``.nii.gz``, ``.nii``, ``.json``, ...
+    """
+
+    entities: Mapping[str, str]
+    suffix: str
+    datatype: str | None
+    extension: str
+
+
+@dataclass(frozen=True)
+class NameRule:
+    """One row of ``scan_kinds.tsv``.
+
+    Attributes
+    ----------
+    pattern : str
+        Suffix in lower case with ``_`` for ``-``; ``*`` and ``?`` stand for anything.
+    kind : str or None
+        What such a scan is; None for images we know and leave alone.
+    part : str or None
+        ``mag``, ``phase``, ``real`` or ``imag`` where the suffix says it.
+    note : str
+        Why it is left alone, for people.
+    """
+
+    pattern: str
+    kind: str | None
+    part: str | None
+    note: str
+
+
+def normalize_suffix(suffix: str) -> str:
+    """Bring a suffix to the form that patterns are written in."""
+    return suffix.casefold().replace("-", "_")
+
+
+@cache
+def rule_for(suffix: str) -> NameRule | None:
+    """Return the first rule whose pattern fits a suffix, or None for a name nobody uses."""
+    normalized = normalize_suffix(suffix)
+    return next((rule for rule in _rules() if fnmatchcase(normalized, rule.pattern)), None)
+
+
+@cache
+def kinds() -> tuple[str, ...]:
+    """Return the kinds of scans there are, in table order."""
+    return tuple(dict.fromkeys(rule.kind for rule in _rules() if rule.kind is not None))
+
+
+def spellings(kind: str) -> tuple[str, ...]:
+    """Return the suffixes that are read as a kind, in table order."""
+    return tuple(rule.pattern for rule in _rules() if rule.kind == kind)
+
+
+@cache
+def entity_keys() -> dict[str, str]:
+    """Return the key used in file names for each entity of ``mids_entities.json``.
+
+    In the order in which entities stand in our file names, e.g. ``{"acquisition": "acq"}``.
+    """
+    keys = {}
+    for entity in read_json(__package__, "mids_entities.json")["entities"]:
+        match = re.search(r"([a-z]+)-\(", entity["pattern"])
+        if match is not None:
+            keys[entity["name"]] = match[1]
+    return keys
+
+
+@cache
+def _rules() -> tuple[NameRule, ...]:
+    rows = read_rows(__package__, "scan_kinds.tsv")
+    return tuple(
+        NameRule(
+            row["pattern"],
+            None if row["kind"] == "n/a" else row["kind"],
+            None if row["part"] == "n/a" else row["part"],
+            row["note"] or "",
+        )
+        for row in rows
+    )

@@ -1,0 +1,1 @@
+"""Read and write single files: images, tables, sidecars, provenance, results of a session."""

@@ -1,0 +1,146 @@
+"""Name every output file, and write single files so that none is ever half there.
+
+:mod:`bids_app.files.result_writer` writes the files of a session, or of the group level, together.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bids_app.errors import AppError, ExitCode
+from bids_app.session_id import SessionId
+
+DATATYPE = "mr-quant"
+
+# Files of ours that the BIDS standard has no place for.
+BIDSIGNORE = ("mr-*", "*.html", "logs", "figures", "group_*", "models", "CITATION.md")
+
+
+@dataclass(frozen=True)
+class StackNames:
+    """Names of the derivative files of one stack, relative to the output folder.
+
+    Attributes
+    ----------
+    session : SessionId
+        The session the stack belongs to.
+    entities : str
+        Entities that tell stacks of a session apart, e.g. ``acq-dixon_chunk-1``; empty if there
+        is only one.
+    """
+
+    session: SessionId
+    entities: str = ""
+
+    def _name(self, ending: str) -> Path:
+        middle = f"_{self.entities}" if self.entities else ""
+        return self.session.folder / DATATYPE / f"{self.session.name}{middle}_{ending}"
+
+    @property
+    def fat_fraction(self) -> Path:
+        """Fat fraction map, percent."""
+        return self._name("FF.nii.gz")
+
+    def map(self, ending: str) -> Path:
+        """Return the name of a further map, e.g. for ``R2starmap``."""
+        return self._name(f"{ending}.nii.gz")
+
+    @property
+    def labels(self) -> Path:
+        """Label image of the muscles."""
+        return self._name("desc-muscles_dseg.nii.gz")
+
+    @property
+    def lookup(self) -> Path:
+        """Meaning of the label values."""
+        return self._name("desc-muscles_dseg.tsv")
+
+    @property
+    def stats(self) -> Path:
+        """Per-muscle table."""
+        return self._name("desc-muscles_stats.tsv")
+
+    @property
+    def profile(self) -> Path:
+        """Per-muscle and slice table."""
+        return self._name("desc-muscles_profile.tsv")
+
+
+# Answers of a diagnosis model for one session, by the table of the group level they resemble.
+_DIAGNOSIS_ENDINGS = {
+    "group_diagnosis": "desc-diagnosis_ranking.tsv",
+    "group_flags": "desc-diagnosis_flags.tsv",
+    "group_explanation": "desc-diagnosis_explanation.tsv",
+}
+
+
+def diagnosis_files(session: SessionId) -> dict[str, Path]:
+    """Return the answers of a diagnosis model for a session, by table of the group level."""
+    folder = session.folder / DATATYPE
+    return {table: folder / f"{session.name}_{end}" for table, end in _DIAGNOSIS_ENDINGS.items()}
+
+
+def sidecar(path: Path) -> Path:
+    """Return the JSON sidecar of an image or table."""
+    stem = path.name.removesuffix(".gz").removesuffix(".nii").removesuffix(".tsv")
+    return path.with_name(f"{stem}.json")
+
+
+def prepare_output(output_dir: Path) -> None:
+    """Make the output folder and see that files can be written to it.
+
+    Raises
+    ------
+    AppError
+        ``CANNOT_CREATE`` with the reason.
+    """
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output_dir):
+            pass
+    except OSError as error:
+        raise AppError(
+            f"The output folder {output_dir} cannot be written to: {error.strerror}.",
+            ExitCode.CANNOT_CREATE,
+            "Check its permissions and free space; in a container, mount it writable and run as "
+            "its owner (docker run --user $(id -u):$(id -g)).",
+        ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file so that readers see the old or the new content, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        set_default_mode(Path(temporary))
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file atomically."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def replace_folder(new: Path, folder: Path) -> None:
+    """Move a folder to its final place on the same disk, instead of one that may be there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".old-", dir=new.parent) as old:
+        if folder.exists():
+            folder.rename(Path(old) / folder.name)
+        new.rename(folder)
+
+
+def set_default_mode(path: Path) -> None:
+    """Give a temporary file the permissions that a plain new file would have."""
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)

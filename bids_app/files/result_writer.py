@@ -1,0 +1,233 @@
+"""Write the files of one session, or of the group level, together or not at all.
+
+They are written to a staging folder inside the output folder and moved into place together, so that
+a failed or killed session leaves nothing half-written. A marker, put in place last, says that the
+session is complete, what it was made from, and which files belong to it. A list of the files being
+moved lets the next run clear a session that was killed on the way.
+"""
+
+import fcntl
+import gzip
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bids_app.errors import AppError, ExitCode
+from bids_app.files.derivatives import set_default_mode, write_json
+from bids_app.files.reading import checksum
+from bids_app.files.tables import table_parts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.arrays import Affine, Array
+
+COMPLETE_SESSIONS = "logs/complete"
+FAILED_SESSIONS = "logs/failed"
+_STAGING = "logs/staging"
+# Higher levels take several times as long for a few percent.
+_COMPRESSION = 3
+_MOVING = "logs/moving"
+
+
+class ResultId(Protocol):
+    """Names files that appear and are replaced together: a session's, or the group level's."""
+
+    @property
+    def name(self) -> str:
+        """Unique among the results of an output folder; part of file names."""
+
+
+@dataclass(frozen=True)
+class GroupId:
+    """The result of the group level as a whole."""
+
+    name: str = "group"
+
+
+def read_marker(output_dir: Path, session: ResultId) -> dict[str, Any] | None:
+    """Return what a complete result was made from, or None if it is not complete."""
+    path = _log_file(output_dir, COMPLETE_SESSIONS, session)
+    try:
+        marker = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(marker, dict):
+            raise ValueError("not a JSON object")
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise AppError(
+            f"The marker of a finished session is damaged: {path}.",
+            ExitCode.IO_FAILURE,
+            "Run again with --overwrite to recompute the session.",
+        ) from error
+    return marker
+
+
+def write_failure(output_dir: Path, session: ResultId, reason: Mapping[str, Any]) -> None:
+    """Leave the reason of a failed session in ``logs/failed``."""
+    write_json(_log_file(output_dir, FAILED_SESSIONS, session), reason)
+
+
+class SessionWriter:
+    """Collects the files of one session, or of the group level, and puts them in place together.
+
+    Parameters
+    ----------
+    output_dir : Path
+        Output folder.
+    session : ResultId
+        Whose files are written.
+    """
+
+    def __init__(self, output_dir: Path, session: ResultId) -> None:
+        self._output_dir = output_dir
+        self._session = session
+        self._staging = output_dir / _STAGING / session.name
+        self._written: list[Path] = []
+
+    def image(self, name: Path, data: "Array", affine: "Affine") -> None:
+        """Write a NIfTI image; the affine is stored as sform and qform in scanner space."""
+        import nibabel as nib
+
+        image = nib.Nifti1Image(data, affine)
+        image.set_sform(affine, code="scanner")
+        image.set_qform(affine, code="scanner")
+        image.header.set_xyzt_units("mm", "sec")
+        nib.save(image, self._path(name))
+
+    def table(self, name: Path, frame: "pd.DataFrame") -> None:
+        """Write a TSV table, compressed if its name ends so; missing values become ``n/a``."""
+        path = self._path(name)
+        if name.suffix == ".gz":
+            # Without a time in it, so that the same table gives the same file.
+            with (
+                path.open("wb") as stream,
+                gzip.GzipFile("", "wb", _COMPRESSION, stream, mtime=0) as packed,
+            ):
+                packed.writelines(part.encode("utf-8") for part in table_parts(frame))
+        else:
+            with path.open("w", encoding="utf-8", newline="\n") as text:
+                text.writelines(table_parts(frame))
+
+    def json(self, name: Path, content: Mapping[str, Any]) -> None:
+        """Write a JSON file."""
+        text = json.dumps(content, indent=2, allow_nan=False)
+        self._path(name).write_text(text + "\n", encoding="utf-8")
+
+    def text(self, name: Path, content: str) -> None:
+        """Write a text file."""
+        self._path(name).write_text(content, encoding="utf-8")
+
+    @property
+    def folder(self) -> Path:
+        """Where the files lie until :meth:`commit`, under their names in the output folder."""
+        return self._staging
+
+    def commit(self, made_from: Mapping[str, Any], *, add: bool = False) -> None:
+        """Move every file into place, drop files of an earlier result, write the marker.
+
+        Parameters
+        ----------
+        made_from : Mapping
+            Version, settings and inputs, stored in the marker.
+        add : bool
+            Add to the earlier result: what is not written again stays as it is.
+        """
+        marker = _log_file(self._output_dir, COMPLETE_SESSIONS, self._session)
+        moving = _log_file(self._output_dir, _MOVING, self._session)
+        old = _files_of(marker)
+        checksums = dict(old) if add else {}
+        # Everything that needs space on the disk comes first: a full one changes nothing.
+        for name in self._written:
+            set_default_mode(self._staging / name)
+            checksums[name.as_posix()] = checksum(self._staging / name)
+            (self._output_dir / name).parent.mkdir(parents=True, exist_ok=True)
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        write_json(self._staging / marker.name, {**made_from, "Files": checksums})
+        write_json(moving, {"Files": {**old, **checksums}})
+        if not add:
+            marker.unlink(missing_ok=True)
+        for name in self._written:
+            (self._staging / name).replace(self._output_dir / name)
+        for stale in old.keys() - checksums.keys():
+            (self._output_dir / stale).unlink(missing_ok=True)
+        (self._staging / marker.name).replace(marker)
+        moving.unlink()
+        _log_file(self._output_dir, FAILED_SESSIONS, self._session).unlink(missing_ok=True)
+
+    def _path(self, name: Path) -> Path:
+        path = self._staging / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name not in self._written:
+            self._written.append(name)
+        return path
+
+
+@contextmanager
+def session_writer(output_dir: Path, session: ResultId) -> Iterator[SessionWriter]:
+    """Hold a session for this process and clear what is unfinished of it on the way in and out.
+
+    Yields
+    ------
+    SessionWriter
+        Whose files appear only when its ``commit`` is called.
+
+    Raises
+    ------
+    AppError
+        ``TRY_AGAIN`` if another process is working on the session; ``IO_FAILURE`` if the file
+        system of the output folder has no file locks.
+    """
+    lock = output_dir / "logs" / "locks" / f"{session.name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as handle:
+        try:
+            # The kernel frees the lock when the process ends, however it ends.
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AppError(
+                f"Another run is working on {session.name} in {output_dir}.",
+                ExitCode.TRY_AGAIN,
+                "Wait for it to end, then run the same command again.",
+            ) from error
+        except OSError as error:
+            raise AppError(
+                f"The file system of {output_dir} has no file locks: {error.strerror}.",
+                ExitCode.IO_FAILURE,
+                "Write to another disk, or have it mounted with locks (Lustre: -o flock).",
+            ) from error
+        _clear_unfinished(output_dir, session)
+        try:
+            yield SessionWriter(output_dir, session)
+        finally:
+            _clear_unfinished(output_dir, session)
+
+
+def _log_file(output_dir: Path, kind: str, session: ResultId) -> Path:
+    """Return the file that says something about a session, or another result, as a whole."""
+    return output_dir / kind / f"{session.name}.json"
+
+
+def _clear_unfinished(output_dir: Path, session: ResultId) -> None:
+    """Remove staged files, and those in place of a result that was not completed."""
+    shutil.rmtree(output_dir / _STAGING / session.name, ignore_errors=True)
+    moving = _log_file(output_dir, _MOVING, session)
+    if not moving.exists():
+        return
+    # What a marker lists is complete: the earlier result, or the new one.
+    complete = _files_of(_log_file(output_dir, COMPLETE_SESSIONS, session))
+    for name in _files_of(moving).keys() - complete.keys():
+        (output_dir / name).unlink(missing_ok=True)
+    moving.unlink()
+
+
+def _files_of(listing: Path) -> dict[str, str]:
+    """Return the files that a marker lists, with checksums; none if it is missing or damaged."""
+    try:
+        return dict(json.loads(listing.read_text(encoding="utf-8"))["Files"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return {}

@@ -1,0 +1,1 @@
+"""The cohort: gather tables, harmonize, train, apply; start at :mod:`level`."""

@@ -1,0 +1,169 @@
+"""Apply a diagnosis model to the cohort."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bids_app.errors import as_app_errors
+from bids_app.group.cohort import Cohort
+from bids_app.options.settings import Settings
+from bids_app.running.logs import progress_bar
+from bids_app.running.machine import available_cpus
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.diagnosis.model.diagnosis_model import DiagnosisModel
+    from pipelines.harmonization.scores.native import NativeScores
+
+
+@dataclass(frozen=True)
+class Applied:
+    """Answers of a model.
+
+    Attributes
+    ----------
+    tables : Mapping of str to DataFrame
+        ``group_diagnosis``, ``group_flags`` and ``group_explanation``; with interactions also
+        ``group_interactions`` and ``group_clusters``. Without a sample only the latter.
+    about : Mapping
+        The model, for the summary.
+    cautions : list of str
+        What should be known before the answers are read.
+    """
+
+    tables: "Mapping[str, pd.DataFrame]"
+    about: Mapping[str, Any]
+    cautions: list[str]
+
+
+def open_model(folder: Path) -> "DiagnosisModel":
+    """Load a diagnosis model.
+
+    Raises
+    ------
+    AppError
+        ``UNAVAILABLE`` if it is missing, damaged or not one of ours.
+    """
+    from pipelines.diagnosis.model.store import load_model
+
+    with as_app_errors():
+        return load_model(folder)
+
+
+def apply_to_cohort(
+    settings: Settings,
+    model: "DiagnosisModel",
+    folder: Path,
+    cohort: Cohort,
+    trained_on: "pd.Index[Any] | None" = None,
+) -> Applied:
+    """Rank diagnoses for the samples of a cohort.
+
+    Parameters
+    ----------
+    settings : Settings
+        Choices of the run.
+    model : DiagnosisModel
+        The model.
+    folder : Path
+        Where it lies.
+    cohort : Cohort
+        The samples.
+    trained_on : Index, optional
+        Samples that the model was trained on in this run; they are left out.
+
+    Raises
+    ------
+    PipelineError
+        If the model does not fit the cohort.
+    """
+    native = cohort.native
+    if trained_on is not None:
+        native = native.subset(~native.samples.index.isin(trained_on))
+    tables: dict[str, pd.DataFrame] = {}
+    if len(native.samples):
+        tables |= answer_tables(settings, model, native)
+    if settings.interactions is not None:
+        tables |= _interactions(settings, model, cohort)
+    about = {
+        "Name": model.name,
+        "Folder": Path(os.path.relpath(folder, settings.output_dir)).as_posix(),
+        "Origin": model.origin,
+        "Calibrated": model.calibrated,
+        "Created": model.created,
+        "Classes": list(model.classes),
+        "Members": len(model.ensemble.members),
+        "TrainedInThisRun": trained_on is not None,
+    }
+    if trained_on is None:
+        return Applied(tables, about, _familiar(model, cohort))
+    return Applied(tables, about, known_patients(cohort.native.samples, trained_on))
+
+
+def answer_tables(
+    settings: Settings, model: "DiagnosisModel", native: "NativeScores"
+) -> "dict[str, pd.DataFrame]":
+    """Return ``group_diagnosis``, ``group_flags`` and ``group_explanation`` of some samples."""
+    from pipelines.diagnosis.application.apply import ApplyOptions, apply_model
+
+    options = ApplyOptions(threads=settings.omp_nthreads or available_cpus())
+    with progress_bar("explaining", "member") as progress:
+        answers = apply_model(model, native, options, progress=progress)
+    return {
+        "group_diagnosis": answers.results,
+        "group_flags": answers.samples,
+        "group_explanation": answers.explanation,
+    }
+
+
+def _interactions(
+    settings: Settings, model: "DiagnosisModel", cohort: Cohort
+) -> "dict[str, pd.DataFrame]":
+    """Measure which features act together for the chosen diagnosis."""
+    from pipelines.diagnosis.explanation.interactions import (
+        cluster_features,
+        interaction_strength,
+        interaction_table,
+    )
+
+    diagnosis = str(settings.interactions)
+    with progress_bar("interactions", "part") as progress:
+        strength = interaction_strength(
+            model.ensemble,
+            cohort.native,
+            [diagnosis],
+            threads=settings.omp_nthreads or available_cpus(),
+            progress=progress,
+        )
+    return {
+        "group_interactions": interaction_table(strength, diagnosis),
+        "group_clusters": cluster_features(strength, diagnosis),
+    }
+
+
+def known_patients(samples: "pd.DataFrame", trained_on: "pd.Index[Any]") -> list[str]:
+    """Warn about samples that were not trained on, but whose patients were, in other sessions."""
+    left = ~samples.index.isin(trained_on)
+    known = left & samples["patient"].isin(samples["patient"][~left]).to_numpy()
+    if not known.any():
+        return []
+    return [
+        f"{known.sum()} sample(s) were not trained on, but others of the same patients were: the "
+        "answers for them look better than they are."
+    ]
+
+
+def _familiar(model: "DiagnosisModel", cohort: Cohort) -> list[str]:
+    """Warn about studies that the model was trained on: it may know their patients."""
+    trained = set(model.training.loc[model.training["group"] == "study", "value"].astype(str))
+    known = sorted(trained & set(cohort.native.samples["study"].astype(str)))
+    if not known:
+        return []
+    listed = ", ".join(known[:5]) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
+    return [
+        f"Model {model.name} was trained on studies named {listed}: for patients it has seen, its "
+        "answers look better than they are."
+    ]

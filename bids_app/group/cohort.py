@@ -1,0 +1,177 @@
+"""The gathered cohort, harmonized, as the tables we write."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bids_app.errors import AppError, ExitCode
+from bids_app.files.tables import read_tsv
+from bids_app.group.gathering import Gathered
+from bids_app.options.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.diagnosis.model.diagnosis_model import Origin
+    from pipelines.harmonization.harmonize import Harmonization, HarmonizationOptions
+    from pipelines.harmonization.scores.native import NativeScores
+
+# Columns of group_scores before the features; sex and age are features too, in words here.
+_SAMPLE_COLUMNS = (
+    "study",
+    "participant",
+    "session",
+    "scale",
+    "sides",
+    "site",
+    "diagnosis",
+    "sex",
+    "age",
+)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Scores of all samples, and how they are made comparable.
+
+    Attributes
+    ----------
+    gathered : Gathered
+        Scores as they were given.
+    native : NativeScores
+        The same for the feature muscles.
+    harmonization : Harmonization
+        Fitted on all samples, or that of the model that is applied.
+    """
+
+    gathered: Gathered
+    native: "NativeScores"
+    harmonization: "Harmonization"
+
+    @property
+    def labels(self) -> list[str | None]:
+        """Diagnosis of each sample; None where it is not known."""
+        diagnoses = self.native.samples["diagnosis"]
+        return [str(name) if isinstance(name, str) else None for name in diagnoses]
+
+    def subset(self, samples: "pd.Index[Any]") -> "NativeScores":
+        """Return the scores of some samples, in this order."""
+        return self.native.subset(self.native.samples.index.get_indexer(samples))
+
+    def origin(self, samples: "pd.DataFrame") -> "Origin":
+        """Return ``simulated`` if any of these samples is not of a person, else ``real``."""
+        origins = self.gathered.origins
+        invented = any(origins[study] for study in samples["study"].unique())
+        return "simulated" if invented else "real"
+
+    def with_involvement(self, samples: "pd.DataFrame") -> "pd.DataFrame":
+        """Add mean and maximum involvement (0-100) to some of the samples."""
+        from pipelines.diagnosis.model.diagnosis_model import involvement, muscle_percent
+
+        percent = muscle_percent(self.harmonization, self.subset(samples.index))
+        mean, highest = involvement(percent)
+        return samples.assign(mean_involvement=mean, max_involvement=highest)
+
+    def tables(self) -> "dict[str, pd.DataFrame]":
+        """Return ``group_muscles``, ``group_scores`` and ``group_trace``."""
+        from pipelines.harmonization.trace import trace_scores
+
+        table = self.gathered.table
+        return {
+            "group_muscles": table.scores,
+            "group_scores": self._features(),
+            "group_trace": trace_scores(table, self.harmonization),
+        }
+
+    def _features(self) -> "pd.DataFrame":
+        import pandas as pd
+
+        values = self.harmonization.transform(self.native)
+        features = pd.DataFrame(
+            values, index=self.native.samples.index, columns=list(self.harmonization.feature_names)
+        )
+        people = self.native.samples[list(_SAMPLE_COLUMNS)]
+        measured = features.drop(columns=["sex", "age"])
+        return pd.concat([people, measured], axis=1).reset_index()
+
+
+def harmonize(gathered: Gathered, how: "HarmonizationOptions | Harmonization") -> Cohort:
+    """Bring the scores of all samples to one scale.
+
+    Parameters
+    ----------
+    gathered : Gathered
+        Scores as they were given.
+    how : HarmonizationOptions or Harmonization
+        Options to fit on this cohort, or the harmonization of the model that is applied.
+
+    Raises
+    ------
+    PipelineError
+        If the options do not fit the cohort.
+    """
+    from pipelines.harmonization.harmonize import Harmonization, fit_harmonization
+    from pipelines.harmonization.scores.native import to_native
+
+    native = to_native(gathered.table)
+    fitted = how if isinstance(how, Harmonization) else fit_harmonization(native, how)
+    return Cohort(gathered, native, fitted)
+
+
+def audit(cohort: Cohort, seed: int) -> "pd.DataFrame":
+    """Measure what the features give away, see :func:`pipelines.harmonization.audit.leakage`.
+
+    Returns
+    -------
+    DataFrame
+        One row per measurement.
+
+    Raises
+    ------
+    PipelineError
+        If the cohort is too small.
+    """
+    from pipelines.harmonization.audit.leakage import leakage_audit
+
+    return leakage_audit(cohort.native, cohort.harmonization.options, seed=seed)
+
+
+def harmonization_options(settings: Settings) -> "HarmonizationOptions":
+    """Return what the settings say about harmonization.
+
+    Raises
+    ------
+    AppError, PipelineError
+        ``USAGE`` if a choice is unknown, impossible or without effect; if the threshold table is
+        damaged.
+    """
+    from pipelines.errors import DataError
+    from pipelines.harmonization.harmonize import HarmonizationOptions
+    from pipelines.harmonization.thresholds import read_thresholds
+
+    # Thresholds come from a table of their own.
+    known = HarmonizationOptions.__dataclass_fields__.keys() - {"thresholds"}
+    unknown = sorted(settings.harmonization_options.keys() - known)
+    if unknown:
+        raise AppError(
+            f"Harmonization has no option {unknown[0]!r}.",
+            ExitCode.USAGE,
+            f"Below harmonization_options stand: {', '.join(sorted(known))}.",
+        )
+    chosen: dict[str, Any] = {"seed": settings.seed, **settings.harmonization_options}
+    if settings.harmonization is not None:
+        chosen["method"] = settings.harmonization
+    if settings.asymmetry_order is not None:
+        chosen["order"] = settings.asymmetry_order
+    if settings.scale_thresholds is not None:
+        path = settings.scale_thresholds
+        chosen["thresholds"] = read_thresholds(read_tsv(path), str(path))
+        if chosen.get("method") != "dither":
+            raise AppError(
+                "--scale-thresholds has no effect without dither.",
+                ExitCode.USAGE,
+                "Add --harmonization dither, or leave it out.",
+            )
+    try:
+        return HarmonizationOptions(**chosen)
+    except DataError as error:
+        raise AppError(error.message, ExitCode.USAGE, error.hint) from error

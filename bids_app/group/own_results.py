@@ -1,0 +1,212 @@
+"""Our own per-muscle tables as scores: what the participant level left in an output folder."""
+
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bids_app.dataset.labels import enumerate_labels
+from bids_app.dataset.tree import natural_key
+from bids_app.errors import AppError, ExitCode
+from bids_app.files.provenance import bids_uri
+from bids_app.files.reading import checksum
+from bids_app.files.result_writer import COMPLETE_SESSIONS, FAILED_SESSIONS, read_marker
+from bids_app.files.tables import read_tsv
+from bids_app.session_id import SessionId
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SESSION_NAME = re.compile(r"sub-([A-Za-z0-9+]+)(?:_ses-([A-Za-z0-9+]+))?")
+MUSCLE_TABLE_ENDING = "_desc-muscles_stats.tsv"
+_VALUE = "ff_mean"
+_COLUMNS = ("level", "muscle", "side", _VALUE, "volume_ml")
+
+
+@dataclass(frozen=True)
+class OwnResult:
+    """The complete results of one session.
+
+    Attributes
+    ----------
+    study : str
+        Name of the folder in BIDS URIs and of the study in our tables.
+    root : Path
+        Output folder of the participant level.
+    session : SessionId
+        The session.
+    tables : tuple of Path
+        Per-muscle tables, one per stack, relative to `root`.
+    marker : Mapping
+        What the session was made from.
+    """
+
+    study: str
+    root: Path
+    session: SessionId
+    tables: tuple[Path, ...]
+    marker: Mapping[str, Any]
+
+
+def find_results(
+    study: str,
+    root: Path,
+    participants: Collection[str] = (),
+    sessions: Collection[str] = (),
+) -> list[OwnResult]:
+    """Find the complete sessions of an output folder, in natural order.
+
+    Parameters
+    ----------
+    study : str
+        Name to give them.
+    root : Path
+        Output folder of the participant level.
+    participants, sessions : collection of str
+        Labels to take; all if empty.
+
+    Raises
+    ------
+    AppError
+        ``IO_FAILURE`` if a marker is damaged.
+    """
+    found = []
+    for session in _session_names(root / COMPLETE_SESSIONS):
+        if participants and session.participant not in participants:
+            continue
+        if sessions and session.session not in sessions:
+            continue
+        found.append(result_of(study, root, session, read_marker(root, session) or {}))
+    return found
+
+
+def result_of(study: str, root: Path, session: SessionId, marker: Mapping[str, Any]) -> OwnResult:
+    """Return the results of a session that its marker lists."""
+    files = [Path(name) for name in marker.get("Files", ())]
+    tables = tuple(name for name in files if name.name.endswith(MUSCLE_TABLE_ENDING))
+    return OwnResult(study, root, session, tables, marker)
+
+
+def doubts(results: Sequence[OwnResult], root: Path) -> list[str]:
+    """Say what about the results of a folder should be known before they are used.
+
+    Returns
+    -------
+    list of str
+        Sentences: failed sessions, sessions without a muscle, several versions or settings.
+    """
+    sentences = []
+    failed = [session.name for session in _session_names(root / FAILED_SESSIONS)]
+    if failed:
+        sentences.append(
+            f"{root}: {len(failed)} session(s) failed and are left out: {enumerate_labels(failed)}."
+        )
+    bare = [result.session.name for result in results if not result.tables]
+    if bare:
+        sentences.append(f"{root}: no per-muscle table of {enumerate_labels(bare)}.")
+    for key, what in (("Version", "versions of MyoMIDS"), ("Settings", "settings")):
+        kinds = {json.dumps(result.marker.get(key), sort_keys=True) for result in results}
+        if len(kinds) > 1:
+            sentences.append(f"{root}: sessions were made with {len(kinds)} different {what}.")
+    return sentences
+
+
+def read_results(results: Sequence[OwnResult]) -> "pd.DataFrame":
+    """Read the fat fraction of every muscle.
+
+    Parameters
+    ----------
+    results : sequence of OwnResult
+        At least one with a table.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``level`` (always ``muscle``), ``muscle``, ``side``, ``ff_mean`` (percent),
+        ``participant``, ``session``, ``source`` (BIDS URI) and ``row``. A muscle seen in several
+        stacks has the mean weighted by volume.
+
+    Raises
+    ------
+    AppError
+        ``BAD_DATA`` if a table is damaged or was changed since its session was complete.
+    """
+    import pandas as pd
+
+    for result in results:
+        check_unchanged(result)
+    return pd.concat([session_rows(result) for result in results], ignore_index=True)
+
+
+def check_unchanged(result: OwnResult) -> None:
+    """Refuse results whose tables are no longer what they were.
+
+    Raises
+    ------
+    AppError
+        ``BAD_DATA`` naming the first such table.
+    """
+    for table in result.tables:
+        if checksum(result.root / table) != result.marker["Files"][table.as_posix()]:
+            raise _damaged(result.root / table, "was changed since its session was complete")
+
+
+def session_rows(result: OwnResult) -> "pd.DataFrame":
+    """Read the fat fractions of one session; columns as :func:`read_results`, maybe no row.
+
+    Raises
+    ------
+    AppError
+        ``BAD_DATA`` if a table is damaged.
+    """
+    import pandas as pd
+
+    from pipelines.quantification.table import join_stacks
+
+    stacks = [_muscle_rows(result, table) for table in result.tables]
+    if not stacks:
+        return pd.DataFrame()
+    rows = join_stacks(pd.concat(stacks, ignore_index=True))
+    session = result.session
+    return rows.assign(
+        participant=session.participant, session=session.session or "", level="muscle"
+    )
+
+
+def _muscle_rows(result: OwnResult, table: Path) -> "pd.DataFrame":
+    """Read the measured muscles of one stack."""
+    import pandas as pd
+
+    path = result.root / table
+    content = read_tsv(path)
+    lacking = [name for name in _COLUMNS if name not in content]
+    if lacking:
+        raise _damaged(path, f"has no column {lacking[0]!r}")
+    content["row"] = content.index
+    measured = (content["level"] == "muscle") & (content[_VALUE] != "n/a")
+    rows = content[measured].copy()
+    for column in (_VALUE, "volume_ml"):
+        numbers = pd.to_numeric(rows[column], errors="coerce")
+        if numbers.isna().any():
+            line = rows.loc[numbers.isna(), "row"].iloc[0]
+            raise _damaged(path, f"row {line}, column {column!r} holds no number")
+        rows[column] = numbers
+    rows["source"] = bids_uri(path, result.root, result.study)
+    return rows[["muscle", "side", _VALUE, "volume_ml", "source", "row"]]
+
+
+def _session_names(folder: Path) -> list[SessionId]:
+    """Return the sessions that a log folder has a file of."""
+    names = (_SESSION_NAME.fullmatch(path.stem) for path in folder.glob("sub-*.json"))
+    sessions = [SessionId(name[1], name[2]) for name in names if name is not None]
+    return sorted(sessions, key=lambda session: natural_key(session.name))
+
+
+def _damaged(path: Path, problem: str) -> AppError:
+    return AppError(
+        f"{path} {problem}.",
+        ExitCode.BAD_DATA,
+        "Compute the session again with the participant level and --overwrite.",
+    )

@@ -1,0 +1,292 @@
+"""Score tables of a dataset (``phenotype/*.tsv``) and what it says about its people.
+
+A table holds scores if its sidecar names a ``Scale`` or it has a column ``scale``; other phenotype
+tables are left alone, and said to be.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bids_app.dataset.tree import PARTICIPANT_PREFIX, natural_key
+from bids_app.errors import AppError, ExitCode
+from bids_app.files.provenance import bids_uri
+from bids_app.files.reading import checksum, read_bytes
+from bids_app.files.sidecars import read_json
+from bids_app.files.tables import read_tsv
+from bids_app.group.score_doubts import undescribed_people, unscored_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.harmonization.scores.names import MuscleNames
+    from pipelines.harmonization.scores.score_table import ScoreTable
+
+FOLDER = "phenotype"
+
+# Bytes of a table in which its header is looked for.
+_HEADER = 100_000
+
+
+@dataclass(frozen=True)
+class Study:
+    """A dataset whose tables are gathered.
+
+    Attributes
+    ----------
+    name : str
+        Name of the study in our tables and of the dataset in BIDS URIs.
+    root : Path
+        The dataset.
+    tables : Mapping of Path to Mapping
+        Score tables, with the content of their sidecars.
+    others : tuple of Path
+        Phenotype tables that name no scale.
+    """
+
+    name: str
+    root: Path
+    tables: Mapping[Path, Mapping[str, Any]] = field(default_factory=dict)
+    others: tuple[Path, ...] = ()
+
+
+def find_study(name: str, root: Path) -> Study:
+    """Look for score tables in a dataset.
+
+    Parameters
+    ----------
+    name : str
+        Name to give the study.
+    root : Path
+        The dataset.
+
+    Returns
+    -------
+    Study
+        Without tables if it has none.
+
+    Raises
+    ------
+    AppError
+        ``INPUT_MISSING`` if the folder does not exist or a table or sidecar cannot be read;
+        ``BAD_DATA`` if a sidecar is damaged.
+    """
+    if not root.is_dir():
+        raise AppError(
+            f"The folder of study {name}={root} does not exist.",
+            ExitCode.INPUT_MISSING,
+            "Check the path; in a container, mount the folder.",
+        )
+    tables: dict[Path, Mapping[str, Any]] = {}
+    others = []
+    for path in sorted((root / FOLDER).glob("*.tsv"), key=lambda p: natural_key(p.name)):
+        described = _read_sidecar(path.with_suffix(".json"))
+        if "Scale" in described or _has_scale_column(path):
+            tables[path] = described
+        else:
+            others.append(path)
+    return Study(name, root, tables, tuple(others))
+
+
+def require_tables(study: Study) -> None:
+    """Refuse a study that was named on the command line and holds no scores.
+
+    Raises
+    ------
+    AppError
+        ``INPUT_MISSING``, saying what is missing.
+    """
+    if study.tables:
+        return
+    found = (
+        f"no table in {FOLDER}/ names its scale ({', '.join(path.name for path in study.others)})"
+        if study.others
+        else f"it has no {FOLDER}/*.tsv"
+    )
+    raise AppError(
+        f"Study {study.name}={study.root} holds no scores: {found}.",
+        ExitCode.INPUT_MISSING,
+        f'Write {FOLDER}/<name>.tsv with a sidecar <name>.json such as {{"Scale": "0-4"}}; '
+        "run.py --list scales lists the scales.",
+    )
+
+
+def read_study(study: Study, names: "MuscleNames") -> "tuple[list[ScoreTable], list[str]]":
+    """Read every score table of a study, with what is known of its people.
+
+    Returns
+    -------
+    list of ScoreTable
+        One per file.
+    list of str
+        What should be known before they are used.
+
+    Raises
+    ------
+    AppError, PipelineError
+        If a table is damaged or holds a name, scale or value that cannot be used; the message
+        names file, row and column.
+    """
+    from pipelines.harmonization.scores.people import columns_by_role
+    from pipelines.harmonization.scores.reading import read_scores
+
+    people = read_people_of(study.name, study.root)
+    tables, doubts = [], []
+    for path, described in study.tables.items():
+        text, source = read_tsv(path), bids_uri(path, study.root, study.name)
+        roles = columns_by_role(text, source)
+        if people is not None and "study" not in roles:
+            participants = text[roles["participant"]].str.strip().str.removeprefix("sub-")
+            text["study"] = studies_of(participants, people, study.name)
+        sidecar = path.with_suffix(".json")
+        table = read_scores(
+            text,
+            scale=_text_of(described, "Scale", sidecar),
+            units=_text_of(described, "Units", sidecar),
+            study=study.name,
+            source=source,
+            names=names,
+        )
+        tables.append(table if people is None else table.with_people(people))
+        doubts += unscored_rows(text, table, source)
+        doubts += undescribed_people(table.samples["participant"], people, source)
+    return tables, doubts
+
+
+def read_people_of(name: str, root: Path) -> "pd.DataFrame | None":
+    """Read ``participants.tsv`` and ``sessions.tsv`` (of the dataset or of each participant).
+
+    Parameters
+    ----------
+    name : str
+        Name of the dataset in BIDS URIs.
+    root : Path
+        The dataset.
+
+    Returns
+    -------
+    DataFrame or None
+        As :func:`~.people.read_people`; None if there is no such table.
+
+    Raises
+    ------
+    AppError, PipelineError
+        If a table is damaged or holds an impossible value, or two tables describe the same.
+    """
+    import pandas as pd
+
+    from pipelines.harmonization.scores.people import column_role, read_people
+
+    parts = []
+    for path in people_files(root):
+        table, source = read_tsv(path), bids_uri(path, root, name)
+        if path.parent != root and "participant" not in map(column_role, map(str, table)):
+            # BIDS keeps a participant's sessions in a file of their own, without their label.
+            table.insert(0, "participant_id", path.parent.name)
+        parts.append(read_people(table, source).assign(source=source))
+    if not parts:
+        return None
+    people = pd.concat(parts, ignore_index=True)
+    _check_described_once(people)
+    return people.drop(columns="source")
+
+
+def _check_described_once(people: "pd.DataFrame") -> None:
+    """Refuse two tables that describe the same participant and session."""
+    keys = ["study", "participant", "session"]
+    twice = people[people.duplicated(keys, keep=False)]
+    if len(twice):
+        same = twice[(twice[keys] == twice.iloc[0][keys]).all(axis=1)]
+        who = "_ses-".join(filter(None, same.iloc[0][["participant", "session"]]))
+        raise AppError(
+            f"{' and '.join(same['source'])} both describe sub-{who}.",
+            ExitCode.BAD_DATA,
+            "Keep one row per participant (and session).",
+        )
+
+
+def studies_of(
+    participants: "pd.Series[str]", people: "pd.DataFrame", default: str
+) -> "pd.Series[str]":
+    """Return the study of each participant where ``participants.tsv`` names it, else a default.
+
+    Raises
+    ------
+    AppError
+        ``BAD_DATA`` if it names several for one of these participants.
+    """
+    rows = people["participant"].isin(set(participants)) & (people["study"] != "")
+    named = people.loc[rows, ["participant", "study"]].drop_duplicates()
+    several = named[named["participant"].duplicated(keep=False)]
+    if len(several):
+        participant = several["participant"].iloc[0]
+        studies = several.loc[several["participant"] == participant, "study"]
+        raise AppError(
+            f"participants.tsv (or sessions.tsv) of {default} names several studies of sub-"
+            f"{participant}: {', '.join(studies)}.",
+            ExitCode.BAD_DATA,
+            "Say in a column 'study' of the score table which row belongs to which.",
+        )
+    study_of = dict(zip(named["participant"], named["study"], strict=True))
+    return participants.map(lambda participant: study_of.get(participant, default))
+
+
+def people_files(root: Path) -> list[Path]:
+    """Return the tables about people that a dataset has."""
+    own = (root / "participants.tsv", root / "sessions.tsv")
+    of_each = sorted(root.glob(f"{PARTICIPANT_PREFIX}*/{PARTICIPANT_PREFIX}*_sessions.tsv"))
+    return [path for path in (*own, *of_each) if is_there(path)]
+
+
+def is_there(path: Path) -> bool:
+    """Return whether a dataset has a file; a link whose content is not there is one."""
+    return os.path.lexists(path)
+
+
+def diagnosis_names(root: Path) -> dict[str, str]:
+    """Return the full names of diagnoses: ``Levels`` of their column in ``participants.json``."""
+    column = _read_sidecar(root / "participants.json").get("diagnosis")
+    levels = column.get("Levels") if isinstance(column, dict) else None
+    return {str(k): str(v) for k, v in levels.items()} if isinstance(levels, dict) else {}
+
+
+def checksums(study: Study) -> dict[str, str]:
+    """Return the SHA-256 of every file that is gathered from a study, by BIDS URI."""
+    files: Iterable[Path] = (*study.tables, *people_files(study.root))
+    return {bids_uri(path, study.root, study.name): checksum(path) for path in files}
+
+
+def _has_scale_column(path: Path) -> bool:
+    """Look for a column of scales without reading the rows of a table."""
+    from pipelines.harmonization.scores.people import column_role
+
+    header = read_bytes(path, _HEADER).decode("utf-8-sig", errors="replace").splitlines()[:1]
+    names = (name.strip().strip('"') for line in header for name in line.split("\t"))
+    return any(column_role(name) == "scale" for name in names)
+
+
+def _text_of(described: Mapping[str, Any], key: str, sidecar: Path) -> str | None:
+    """Return a text of a sidecar; None if it has none."""
+    value = described.get(key)
+    if value is not None and not isinstance(value, str):
+        raise AppError(
+            f"{sidecar}: {key} is {json.dumps(value)[:60]}, which is no text.",
+            ExitCode.BAD_DATA,
+            'Write one text, such as {"Scale": "FF", "Units": "percent"}; rows on different '
+            "scales need a column scale.",
+        )
+    return value
+
+
+def _read_sidecar(path: Path) -> Mapping[str, Any]:
+    if not is_there(path):
+        return {}
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise AppError(
+            f"{path} holds no JSON object.", ExitCode.BAD_DATA, 'A sidecar is {"Scale": "0-4"}.'
+        )
+    return content

@@ -1,0 +1,330 @@
+"""Train a diagnosis model on the cohort, and say honestly how good it is."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bids_app.errors import AppError, ExitCode
+from bids_app.files.derivatives import replace_folder, write_text
+from bids_app.files.group_files import MODELS
+from bids_app.files.reading import checksum, read_text
+from bids_app.files.tables import read_tsv
+from bids_app.group.cohort import Cohort
+from bids_app.options.settings import Settings
+from bids_app.running.executors import open_executor
+from bids_app.running.logs import LOGGER, Progress, progress_bar
+from bids_app.running.machine import plan_workers
+from bids_app.running.tasks import Executor
+from bids_app.running.work_folder import worker_start
+from bids_app.version import __version__
+from pipelines.diagnosis.model.folder import DESCRIPTION
+from pipelines.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.diagnosis.cohort import Cohort as TrainingCohort
+    from pipelines.diagnosis.ensemble.average import Ensemble
+    from pipelines.diagnosis.evaluation.evaluate import Evaluation
+    from pipelines.diagnosis.model.diagnosis_model import DiagnosisModel
+    from pipelines.diagnosis.protocol import Protocol
+    from pipelines.diagnosis.training.nested import NestedResult
+
+
+# What --train leaves until model and tables are in place.
+_CHECKPOINTS = Path("logs") / "training"
+# Among it: which model is in place whose tables may not be.
+_PLACED = "placed.txt"
+
+
+# Memory of a process that searches one fold of the published cohort, GB.
+FOLD_MEMORY_GB = 1.5
+
+# Members of the ensembles that are trained without a study: each study needs its own.
+_MEMBERS_WITHOUT_STUDY = 5
+
+# Tables about unseen studies that go with the model; the others repeat them in detail.
+_STUDY_TABLES = ("overall", "classes", "folds")
+
+
+def check_training(settings: Settings) -> None:
+    """Refuse, before anything is computed, what could not be trained.
+
+    Raises
+    ------
+    AppError
+        ``CANNOT_CREATE`` if a model of that name exists and is not to be overwritten, unless the
+        run that trained it was ended before its tables were in place; ``USAGE`` if the protocol
+        is unknown or impossible.
+    """
+    protocol_of(settings)
+    refuse_existing_model(settings)
+
+
+def train(
+    settings: Settings,
+    cohort: Cohort,
+    tables: "Mapping[str, pd.DataFrame]",
+    work_dir: Path,
+    log_file: Path,
+) -> "tuple[DiagnosisModel, pd.Index[Any]]":
+    """Search, evaluate and refit the ensemble.
+
+    Parameters
+    ----------
+    settings : Settings
+        Choices of the run; ``train`` names the model.
+    cohort : Cohort
+        The samples.
+    tables : Mapping of str to DataFrame
+        Tables to keep with the model beside those of the evaluation.
+    work_dir, log_file : Path
+        For worker processes.
+
+    Returns
+    -------
+    DiagnosisModel
+        The model.
+    Index
+        The samples it was trained on.
+
+    Raises
+    ------
+    AppError, PipelineError
+        If the cohort cannot be trained on, or the table of readers is wrong.
+    """
+    from pipelines.diagnosis.cohort import training_cohort
+    from pipelines.diagnosis.model.diagnosis_model import build_model
+    from pipelines.diagnosis.training.nested import run_nested
+    from pipelines.diagnosis.training.refit import refit_ensemble
+
+    protocol = protocol_of(settings)
+    # Selected once, so that what is left out is said once.
+    selected = training_cohort(cohort.native, cohort.labels, protocol.minimum_samples)
+    readers = _read_readers(settings.readers, selected)
+    if settings.interactions is not None and settings.interactions not in selected.classes:
+        raise AppError(
+            f"--interactions {settings.interactions} is no diagnosis that is trained on.",
+            ExitCode.USAGE,
+            f"Diagnoses: {', '.join(selected.classes)}.",
+        )
+    cohort = replace(cohort, native=selected.native)
+    native, labels = cohort.native, cohort.labels
+    with _map_tasks(settings, work_dir, log_file) as map_tasks:
+        with progress_bar("training", "trial") as progress:
+            nested = run_nested(
+                native,
+                labels,
+                cohort.harmonization.options,
+                protocol,
+                explain=True,
+                checkpoint=checkpoint_folder(settings),
+                map_tasks=map_tasks,
+                progress=progress,
+            )
+        LOGGER.info("%d members, %.0f s of CPU time", len(nested.members), nested.seconds)
+        with progress_bar("whole studies left out", "study") as progress:
+            without_studies = _without_studies(cohort, nested, map_tasks, progress)
+    with progress_bar("refitting", "member") as progress:
+        ensemble = refit_ensemble(native, labels, nested, progress=progress)
+    evaluation = _evaluate(cohort, nested, ensemble, readers)
+    own_tables = {
+        **evaluation.tables,
+        **without_studies,
+        **tables,
+        "importance": _importance(cohort, nested),
+    }
+    model = build_model(
+        str(settings.train),
+        ensemble,
+        nested,
+        native,
+        labels,
+        origin=cohort.origin(nested.samples),
+        created=datetime.now(UTC).date().isoformat(),
+        headline=evaluation.headline,
+        tables=own_tables,
+        long_names=cohort.gathered.long_names,
+    )
+    return model, nested.samples.index
+
+
+def protocol_of(settings: Settings) -> "Protocol":
+    """Return the profile with the numbers that the settings change.
+
+    Raises
+    ------
+    AppError
+        ``USAGE`` if a number is unknown or impossible.
+    """
+    from pipelines.diagnosis.protocol import load_profile
+
+    changed: dict[str, Any] = {"seed": settings.seed, **settings.training}
+    if settings.minimum_samples is not None:
+        changed["minimum_samples"] = settings.minimum_samples
+    try:
+        return load_profile(settings.profile, **changed)
+    except DataError as error:
+        raise AppError(f"Training protocol: {error.message}", ExitCode.USAGE, error.hint) from error
+
+
+def _read_readers(path: Path | None, selected: "TrainingCohort") -> "pd.DataFrame | None":
+    """Read the answers of readers; mistakes show now, not after hours of training."""
+    from pipelines.diagnosis.evaluation.reader_answers import read_answers
+    from pipelines.diagnosis.evaluation.readers import find_cases
+
+    if path is None:
+        return None
+    table = read_tsv(path).rename(
+        columns={"participant_id": "participant", "session_id": "session"}
+    )
+    for column, prefix in (("participant", "sub-"), ("session", "ses-")):
+        if column in table:
+            table[column] = table[column].str.strip().str.removeprefix(prefix).replace("n/a", "")
+    try:
+        find_cases(read_answers(table, selected.classes), selected.native.samples)
+    except DataError as error:
+        raise AppError(f"{path}: {error.message}", ExitCode.BAD_DATA, error.hint) from error
+    return table
+
+
+def _evaluate(
+    cohort: Cohort,
+    nested: "NestedResult",
+    ensemble: "Ensemble",
+    readers: "pd.DataFrame | None",
+) -> "Evaluation":
+    """Evaluate the predictions of the outer folds."""
+    from pipelines.diagnosis.evaluation.evaluate import EvaluationOptions, evaluate
+    from pipelines.diagnosis.model.diagnosis_model import complete_features
+
+    features = ensemble.harmonization.transform(cohort.subset(nested.samples.index))
+    return evaluate(
+        nested.y,
+        nested.probabilities,
+        nested.classes,
+        nested.fold,
+        cohort.with_involvement(nested.samples),
+        margins=nested.margins,
+        features=complete_features(ensemble, features),
+        comparators=nested.comparators,
+        readers=readers,
+        options=EvaluationOptions(temperature=ensemble.combine == "margins"),
+    )
+
+
+def _without_studies(
+    cohort: Cohort, nested: "NestedResult", map_tasks: "Executor | None", progress: Progress
+) -> "dict[str, pd.DataFrame]":
+    """Evaluate ensembles on whole studies that they were trained without, if there are several."""
+    from pipelines.diagnosis.evaluation.evaluate import evaluate
+    from pipelines.diagnosis.training.leave_one_study_out import leave_one_study_out
+
+    try:
+        result = leave_one_study_out(
+            cohort.native,
+            cohort.labels,
+            nested.options,
+            nested.protocol,
+            nested.best_members(_MEMBERS_WITHOUT_STUDY),
+            map_tasks=map_tasks,
+            progress=progress,
+        )
+    except DataError as error:
+        LOGGER.warning("Not evaluated on studies left out as a whole: %s", error.message)
+        return {}
+    evaluation = evaluate(
+        result.y, result.probabilities, result.classes, result.fold, result.samples
+    )
+    return {f"studies_{name}": evaluation.tables[name] for name in _STUDY_TABLES}
+
+
+def _importance(cohort: Cohort, nested: "NestedResult") -> "pd.DataFrame":
+    """Summarize how every sample is explained by the ensemble that had not seen it."""
+    import pandas as pd
+
+    from pipelines.diagnosis.explanation.importance import importance_table
+    from pipelines.diagnosis.explanation.out_of_fold import pool_explanations
+    from pipelines.harmonization.harmonize import PATIENT_FEATURES
+
+    used = cohort.subset(nested.samples.index)
+    names = (*used.muscles, *PATIENT_FEATURES)
+    values, _ = pool_explanations(nested.explanations, names)
+    # A fold may keep muscles (option coverage) that the whole cohort does not.
+    features = pd.DataFrame(
+        cohort.harmonization.transform(used), columns=list(cohort.harmonization.feature_names)
+    ).reindex(columns=list(names))
+    return importance_table(values, features.to_numpy(), nested.classes, names)
+
+
+@contextmanager
+def _map_tasks(settings: Settings, work_dir: Path, log_file: Path) -> "Iterator[Executor | None]":
+    """Prepare what folds and studies are computed with; None computes them here, one by one."""
+    workers = plan_workers(settings.nprocs, settings.omp_nthreads, settings.mem, FOLD_MEMORY_GB)
+    if workers.processes == 1 and settings.executor == "local":
+        yield None
+        return
+    start = worker_start(settings, log_file, work_dir)
+    with open_executor(settings, workers.processes, start, work_dir) as execute:
+        yield execute
+
+
+def model_folder(settings: Settings) -> Path:
+    """Return where the model that ``--train`` names is stored."""
+    return settings.output_dir / MODELS / str(settings.train)
+
+
+def checkpoint_folder(settings: Settings) -> Path:
+    """Return where a training leaves what it has found; another version may search otherwise."""
+    return _checkpoints(settings) / __version__
+
+
+def refuse_existing_model(settings: Settings) -> None:
+    """Refuse to replace a model, unless asked to or its training did not come to its end.
+
+    Raises
+    ------
+    AppError
+        ``CANNOT_CREATE`` with the name of the model.
+    """
+    folder = model_folder(settings)
+    if not folder.exists() or settings.overwrite or _lacks_tables(settings):
+        return
+    raise AppError(
+        f"There is a model {settings.train} already: {folder}.",
+        ExitCode.CANNOT_CREATE,
+        "Train under another name, or replace it with --overwrite.",
+    )
+
+
+def put_in_place(settings: Settings, staging: Path) -> None:
+    """Move a trained model from the staging folder to ``models``.
+
+    Until :func:`end_training` a run without ``--overwrite`` may replace it, so that one which was
+    killed before its tables were in place is completed by the same command.
+    """
+    folder = model_folder(settings)
+    new = staging / MODELS / folder.name
+    write_text(_checkpoints(settings) / _PLACED, checksum(new / DESCRIPTION))
+    replace_folder(new, folder)
+    LOGGER.info("model stored: %s", folder)
+
+
+def end_training(settings: Settings) -> None:
+    """Forget the checkpoints: model and tables are in place."""
+    shutil.rmtree(_checkpoints(settings), ignore_errors=True)
+
+
+def _checkpoints(settings: Settings) -> Path:
+    return settings.output_dir / _CHECKPOINTS / str(settings.train)
+
+
+def _lacks_tables(settings: Settings) -> bool:
+    """Tell whether the model in place is that of a run which did not come to its end."""
+    note, description = _checkpoints(settings) / _PLACED, model_folder(settings) / DESCRIPTION
+    there = note.is_file() and description.is_file()
+    return there and read_text(note) == checksum(description)

@@ -1,0 +1,224 @@
+"""Where the muscle labels of a stack come from: a model, or label maps someone else made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from bids_app.dataset.label_maps import LabelMap, find_label_map, read_lookup
+from bids_app.dataset.scans import Session, Stack
+from bids_app.errors import AppError, ExitCode, from_pipeline
+from bids_app.files.images import load_labels
+from bids_app.files.provenance import bids_uri
+from bids_app.files.reading import checksum
+from bids_app.options.settings import Settings
+from pipelines.arrays import Affine, Array, UInt16
+from pipelines.errors import PipelineError
+from pipelines.geometry import resample, same_grid, to_canonical
+from pipelines.quality import Check
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.segmentation.catalogue.model_files import ModelFiles
+    from pipelines.segmentation.inference.predict import Segmenter
+    from pipelines.water_fat.limbs import Limbs
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """Muscle labels of a stack.
+
+    Attributes
+    ----------
+    labels : ndarray of uint16, shape (x, y, z)
+        Values of :func:`pipelines.anatomy.vocabulary.label_values`, canonical order.
+    provenance : Mapping
+        Keys for the sidecar of the label image.
+    checks : tuple of Check
+        Quality of the labels.
+    confidence : DataFrame or None
+        Confidence per ``muscle`` and ``side``; None for label maps made elsewhere.
+    """
+
+    labels: UInt16
+    provenance: Mapping[str, Any]
+    checks: tuple[Check, ...] = ()
+    confidence: "pd.DataFrame | None" = None
+
+
+@dataclass(frozen=True)
+class LabelSource:
+    """Gives every stack its labels; can be sent to worker processes.
+
+    Attributes
+    ----------
+    settings : Settings
+        Choices of the run.
+    model : ModelFiles or None
+        Model to segment with; None if every label map is given, or none is needed.
+    work_dir : Path
+        Folder for converted networks.
+    threads : int
+        Threads of the network.
+    """
+
+    settings: Settings
+    model: "ModelFiles | None"
+    work_dir: Path
+    threads: int
+
+    def identity(self, session: Session) -> dict[str, Any]:
+        """Return what the labels of a session depend on, for its completion marker."""
+        if self.model is not None:
+            return {"Model": self.model.name, "SHA256": self.model.checksum}
+        maps = (find_label_map(self.settings.derivatives, session, s) for s in session.stacks)
+        return {m.image.name: checksum(m.image) for m in maps if m is not None}
+
+    def label(
+        self,
+        session: Session,
+        stack: Stack,
+        images: Mapping[str, Array],
+        affine: Affine,
+        limbs: "Limbs",
+    ) -> Labelling:
+        """Label the muscles of a stack.
+
+        Parameters
+        ----------
+        session, stack : Session, Stack
+            What is labelled.
+        images : Mapping of str to ndarray of shape (x, y, z)
+            Magnitude images by kind (``water``, ``fat``, ...), canonical order.
+        affine : ndarray of shape (4, 4)
+            Their affine, mm.
+        limbs : Limbs
+            The limbs in them.
+
+        Raises
+        ------
+        AppError
+            If no label map fits the stack.
+        PipelineError
+            If the model does not fit the images.
+        """
+        if self.model is not None:
+            return _segment(self, images, affine, limbs)
+        found = find_label_map(self.settings.derivatives, session, stack)
+        if found is None:
+            raise AppError(
+                f"No label map of {session.id.name} {stack.name}".rstrip()
+                + f" in {', '.join(f'{k}={v}' for k, v in self.settings.derivatives.items())}.",
+                ExitCode.INPUT_MISSING,
+                "Add sub-..._desc-muscles_dseg.nii.gz, or leave out --derivatives to segment.",
+            )
+        shape = next(iter(images.values())).shape
+        return _read(found, self.settings, (shape[0], shape[1], shape[2]), affine)
+
+
+def prepare_labels(settings: Settings, work_dir: Path, threads: int) -> LabelSource:
+    """Check before the first session that labels can be had.
+
+    Raises
+    ------
+    AppError
+        ``UNAVAILABLE`` if the model or the device cannot be had; ``INPUT_MISSING`` if a folder of
+        label maps does not exist.
+    """
+    if settings.derivatives:
+        for name, folder in settings.derivatives.items():
+            if not folder.is_dir():
+                raise AppError(
+                    f"The folder of --derivatives {name}={folder} does not exist.",
+                    ExitCode.INPUT_MISSING,
+                    "Check the path; in a container, mount the folder.",
+                )
+        return LabelSource(settings, None, work_dir, threads)
+    from pipelines.segmentation.catalogue.model_files import open_model
+    from pipelines.segmentation.catalogue.registry import read_registry
+    from pipelines.segmentation.inference.device import resolve_device
+
+    try:
+        resolve_device(settings.device)
+        registry = read_registry(settings.model_registry)
+        model = open_model(
+            settings.model or registry.default,
+            registry,
+            cache_dir=work_dir / "models",
+            trust_model=settings.trust_model,
+        )
+    except PipelineError as error:
+        raise from_pipeline(error) from error
+    return LabelSource(settings, model, work_dir, threads)
+
+
+def _segment(
+    source: LabelSource, images: Mapping[str, Array], affine: Affine, limbs: "Limbs"
+) -> Labelling:
+    """Label a stack with the model."""
+    from pipelines.segmentation.segment import segment
+
+    segmenter = _load_segmenter(source)
+    with tqdm(total=None, desc="segmentation", unit="tile", leave=False, disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        result = segment(images, affine, segmenter, progress, limbs=limbs)
+    provenance = {
+        "SegmentationModel": {
+            "Name": segmenter.files.name,
+            "Version": segmenter.files.version,
+            "SHA256": segmenter.files.checksum,
+        },
+        "SegmentationSettings": result.provenance,
+    }
+    return Labelling(result.labels, provenance, tuple(result.checks), result.confidence)
+
+
+# Loading a large model takes seconds; a worker process keeps it for all its sessions.
+_loaded: dict[tuple[str, str, int], "Segmenter"] = {}
+
+
+def _load_segmenter(source: LabelSource) -> "Segmenter":
+    from pipelines.segmentation.inference.predict import load_segmenter
+
+    assert source.model is not None, "asked to segment without a model"
+    key = (source.model.checksum, source.settings.device, source.threads)
+    if key not in _loaded:
+        _loaded[key] = load_segmenter(
+            source.model,
+            device=source.settings.device,
+            threads=source.threads,
+            cache_dir=source.work_dir / "networks",
+        )
+    return _loaded[key]
+
+
+def _read(
+    found: LabelMap, settings: Settings, shape: tuple[int, int, int], affine: Affine
+) -> Labelling:
+    """Read a label map made elsewhere and translate its values to ours."""
+    from pipelines.segmentation.sides.splitting import split_sides
+
+    volume = load_labels(found.image)
+    labels, own_affine, _ = to_canonical(volume.data, volume.affine)
+    checks: tuple[Check, ...] = ()
+    if not same_grid(labels.shape, own_affine, shape, affine):
+        labels = resample(labels, own_affine, shape, affine, interpolation="nearest", outside=0)
+        text = "The label map lay on another grid than the images; it was resampled (nearest)."
+        checks = (Check("label_grid", "warn", text),)
+    split = split_sides(labels, affine, read_lookup(found.lookup))
+    if not split.labels.any():
+        raise AppError(
+            f"The label map {found.image} holds no known muscle inside the image.",
+            ExitCode.BAD_DATA,
+            "Check that it belongs to this scan and that its table names the muscles.",
+        )
+    uri = bids_uri(found.image, settings.derivatives[found.derivative], found.derivative)
+    provenance = {"LabelSource": f"Label map {uri}", "LabelSHA256": checksum(found.image)}
+    return Labelling(split.labels, provenance, (*checks, *split.checks))

@@ -1,0 +1,140 @@
+"""Participant level: select sessions, process each by itself, summarize."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from bids_app.dataset.filters import read_filter_file
+from bids_app.dataset.scans import Session
+from bids_app.dataset.sessions import Dataset
+from bids_app.dataset.structure import check_structure
+from bids_app.errors import ExitCode
+from bids_app.files.result_writer import write_failure
+from bids_app.options.settings import Settings
+from bids_app.participant.diagnosis import session_model
+from bids_app.participant.labelling import LabelSource, prepare_labels
+from bids_app.participant.session import (
+    SessionTask,
+    describe_session,
+    process_session,
+    rewrite_report,
+)
+from bids_app.running.executors import open_executor
+from bids_app.running.logged_run import run_logged
+from bids_app.running.logs import LOGGER
+from bids_app.running.machine import Workers, plan_workers
+from bids_app.running.outcome import Outcome, log_summary
+from bids_app.running.tasks import lost_worker
+from bids_app.running.work_folder import work_folder, worker_start
+from bids_app.version import __version__
+
+
+def run_participant_level(settings: Settings) -> ExitCode:
+    """Process the selected sessions of a dataset.
+
+    Parameters
+    ----------
+    settings : Settings
+        Choices of the run.
+
+    Returns
+    -------
+    ExitCode
+        See ``docs/exit-codes.md``; the last line of the log names it.
+
+    Raises
+    ------
+    AppError
+        If the run cannot start because of the dataset, the selection or the output folder.
+    """
+    dataset = Dataset(settings.bids_dir)
+    filters = read_filter_file(settings.bids_filter_file) if settings.bids_filter_file else None
+    selected = dataset.select(settings.participant_label, settings.session_label)
+    warnings = [] if settings.skip_bids_validation else check_structure(dataset, selected)
+    sessions = dataset.sessions(settings.participant_label, settings.session_label, filters)
+    if settings.dry_run:
+        return _dry_run(settings, sessions)
+
+    def work(log_file: Path) -> ExitCode:
+        LOGGER.info("MyoMIDS %s: %d session(s); log: %s", __version__, len(selected), log_file)
+        for warning in warnings:
+            LOGGER.warning("%s", warning)
+        with work_folder(settings) as work_dir:
+            outcomes = _run_sessions(settings, sessions, len(selected), work_dir, log_file)
+        return log_summary(outcomes)
+
+    return run_logged(settings, work)
+
+
+def _run_sessions(
+    settings: Settings, sessions: Iterator[Session], count: int, work_dir: Path, log_file: Path
+) -> list[Outcome]:
+    workers = plan_workers(settings.nprocs, settings.omp_nthreads, settings.mem)
+    if settings.nprocs is not None and workers.processes < settings.nprocs:
+        LOGGER.warning(
+            "Memory holds %d session(s) side by side, not %d; see --mem.",
+            workers.processes,
+            settings.nprocs,
+        )
+    function, tasks = _tasks(settings, sessions, workers, work_dir)
+    outcomes: list[Outcome] = []
+    start = worker_start(settings, log_file, work_dir)
+    with open_executor(settings, workers.processes, start, work_dir) as execute:
+        results = execute(function, tasks, lost=_lost)
+        with tqdm(results, total=count, desc="sessions", unit="session", disable=None) as progress:
+            for outcome in progress:
+                outcomes.append(outcome)
+                _record(settings, outcome)
+                if outcome.status == "failed" and settings.stop_on_first_crash:
+                    LOGGER.error("Stopped at the first failed session (--stop-on-first-crash).")
+                    break
+    return outcomes
+
+
+def _lost(task: SessionTask) -> Outcome:
+    """Return the outcome of a session whose worker process died, twice."""
+    return Outcome.failure(task.session.id, lost_worker())
+
+
+def _tasks(
+    settings: Settings, sessions: Iterator[Session], workers: Workers, work_dir: Path
+) -> tuple[Callable[[SessionTask], Outcome], Iterator[SessionTask]]:
+    """Return what is done with a session, and the tasks to do it with."""
+    if settings.reports_only:
+        function, source = rewrite_report, LabelSource(settings, None, work_dir, workers.threads)
+    else:
+        if settings.diagnosis_model is not None:
+            # A model that cannot be used ends the run, not each session.
+            session_model(settings.diagnosis_model)
+        function, source = process_session, prepare_labels(settings, work_dir, workers.threads)
+    return function, (SessionTask(session, settings, source) for session in sessions)
+
+
+def _record(settings: Settings, outcome: Outcome) -> None:
+    """Log what a session cost and leave the reason of a failed one."""
+    if settings.resource_monitor or settings.verbosity:
+        for step in outcome.steps:
+            LOGGER.info(
+                "%s: %-22s %7.2f s %8.0f MB",
+                outcome.session.name,
+                step.name,
+                step.seconds,
+                step.peak_memory_mb,
+            )
+    if outcome.status == "failed":
+        LOGGER.warning("%s failed", outcome.session.name)
+    # A session that another run holds is that run's to report.
+    if outcome.status == "failed" and outcome.exit_code != ExitCode.TRY_AGAIN:
+        try:
+            write_failure(settings.output_dir, outcome.session, outcome.reason())
+        except OSError as error:
+            LOGGER.error("Its reason could not be written to logs/failed: %s.", error.strerror)
+
+
+def _dry_run(settings: Settings, sessions: Iterator[Session]) -> ExitCode:
+    """Print what would be done with each session; write nothing."""
+    for session in sessions:
+        print("\n".join(describe_session(session, settings)))
+    print("dry run: nothing was written")
+    return ExitCode.OK

@@ -1,0 +1,1 @@
+"""The page of the cohort; call :func:`page.render_group`."""

@@ -1,0 +1,106 @@
+"""What the page of a cohort is made from: the tables and the summary of the group level.
+
+The page is always made from the files, right after they were written and with ``--reports-only``,
+so that it can hold nothing that the files do not.
+"""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from gzip import BadGzipFile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bids_app.errors import AppError, ExitCode
+from bids_app.files.group_files import SUMMARY, find_table, table_names
+from bids_app.files.provenance import RunInfo
+from bids_app.files.sidecars import read_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+# Columns of the tables that may be large which the page is made from.
+_COLUMNS: Mapping[str, list[str]] = {
+    "group_muscles": ["sample"],
+    "group_trace": ["sample", "scale", "muscle", "used", "score_0_100", "relative"],
+}
+
+
+@dataclass(frozen=True)
+class GroupContent:
+    """Everything the page of a cohort shows.
+
+    Attributes
+    ----------
+    summary : Mapping
+        Content of ``group_summary.json``.
+    tables : Mapping of str to DataFrame
+        Tables of the group level that are there, by their names in ``group_columns.json``.
+    evaluation : Mapping of str to DataFrame
+        Tables of the evaluation of the model that was trained or applied, if they are there.
+    run : RunInfo
+        How the results were made.
+    files : Mapping of str to str
+        Names of the files of ``tables``.
+    """
+
+    summary: Mapping[str, Any]
+    tables: "Mapping[str, pd.DataFrame]"
+    evaluation: "Mapping[str, pd.DataFrame]"
+    run: RunInfo
+    files: Mapping[str, str]
+
+
+def read_group_content(folder: Path, root: Path, run: RunInfo) -> GroupContent:
+    """Read what the group level wrote.
+
+    Parameters
+    ----------
+    folder : Path
+        The output folder, or the staging folder with the same layout.
+    root : Path
+        The output folder, from which the summary says where the model lies.
+    run : RunInfo
+        How the results were made.
+
+    Raises
+    ------
+    AppError
+        ``INPUT_MISSING`` if the group level has not run; ``BAD_DATA`` if a file is damaged.
+    """
+    if not (folder / SUMMARY).is_file():
+        raise AppError(
+            f"{folder} holds no results of the group level.",
+            ExitCode.INPUT_MISSING,
+            "Run it first without --reports-only.",
+        )
+    summary = read_json(folder / SUMMARY)
+    paths = {name: find_table(name, folder) for name in table_names()}
+    tables = {name: _read_table(path, _COLUMNS.get(name)) for name, path in paths.items() if path}
+    model = summary.get("Model")
+    evaluation = {}
+    if model is not None:
+        found = sorted((root / model["Folder"] / "tables").glob("*.tsv"))
+        evaluation = {path.stem: _read_table(path) for path in found}
+    files = {name: path.name for name, path in paths.items() if path}
+    return GroupContent(summary, tables, evaluation, run, files)
+
+
+def _read_table(path: Path, columns: list[str] | None = None) -> "pd.DataFrame":
+    import pandas as pd
+
+    try:
+        return pd.read_csv(
+            path,
+            sep="\t",
+            usecols=columns,
+            keep_default_na=False,
+            na_values=["n/a"],
+            low_memory=False,
+        )
+    # Most kinds of damage, and a column that is not there; or of a compressed file.
+    except (ValueError, EOFError, BadGzipFile, zlib.error) as error:
+        raise AppError(
+            f"{path} is not a table: {error}.", ExitCode.BAD_DATA, "Run the group level again."
+        ) from error

@@ -1,0 +1,234 @@
+"""What the figures of a page are made of: pictures, outlines, places. Templates draw them."""
+
+import base64
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+from PIL import Image
+
+from bids_app.reports.session.axial import (
+    Window,
+    body_window,
+    fullest_slice,
+    shown_slices,
+    to_screen,
+)
+from bids_app.reports.session.content import LabelEntry
+from bids_app.reports.session.outlines import Outline, outlines
+from pipelines.arrays import Affine, Array
+
+# Longest side of an embedded picture: sharp when printed four in a row on A4 (190 dpi).
+_LONGEST_SIDE_PIXELS = 340
+
+# Fat fraction 0 % is drawn a little lighter than the background, so that muscle stands out from it.
+GREY_AT_ZERO, GREY_AT_HUNDRED = 28, 252
+
+# Steps of four grey levels (1.8 points of fat fraction) cannot be told apart by eye and keep the
+# page small. Zero and hundred percent are multiples of it.
+_GREY_STEP = 4
+
+# Uniform to the eye and readable with colour-blindness.
+_COLORMAP = colormaps["viridis"]
+
+_MOSAIC_COLUMNS = 4
+# Gap between slices and height of a caption, as shares of the picture's width.
+_GAP, _CAPTION = 0.02, 0.075
+
+
+@dataclass(frozen=True)
+class Muscle:
+    """A muscle as drawn in a figure.
+
+    Attributes
+    ----------
+    entry : LabelEntry
+        Its row in the look-up table.
+    outline : Outline
+        Where it is.
+    fat_fraction : float or None
+        Mean fat fraction of the whole muscle, percent.
+    """
+
+    entry: LabelEntry
+    outline: Outline
+    fat_fraction: float | None = None
+
+    @property
+    def fill(self) -> str:
+        """Colour of its fat fraction."""
+        return "none" if self.fat_fraction is None else fat_color(self.fat_fraction)
+
+
+@dataclass(frozen=True)
+class SlicePicture:
+    """One axial slice.
+
+    Attributes
+    ----------
+    index : int
+        Slice along axis 2, counted from the feet.
+    picture : str
+        PNG as a data URI.
+    muscles : Sequence of Muscle
+        Muscles in this slice.
+    x, y : float
+        Upper left corner in the figure, mm.
+    """
+
+    index: int
+    picture: str
+    muscles: Sequence[Muscle]
+    x: float = 0.0
+    y: float = 0.0
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with one or more slices at the same scale.
+
+    Attributes
+    ----------
+    slices : Sequence of SlicePicture
+        Slices, head end first.
+    slice_width, slice_height : float
+        Size of a slice, mm.
+    width, height : float
+        Size of the figure, mm.
+    """
+
+    slices: Sequence[SlicePicture]
+    slice_width: float
+    slice_height: float
+    width: float
+    height: float
+
+
+def mosaic(
+    fat_fraction: Array,
+    labels: Array | None,
+    lookup: Mapping[int, LabelEntry],
+    affine: Affine,
+    maximum: int,
+) -> Figure | None:
+    """Lay out slices of the fat fraction map with the outlines of the muscles.
+
+    Parameters
+    ----------
+    fat_fraction : ndarray of shape (x, y, z)
+        Percent, NaN where there is no value; canonical order.
+    labels : ndarray of shape (x, y, z) or None
+        Label image on the same grid.
+    lookup : Mapping of int to LabelEntry
+        What the labels mean; values without an entry are not drawn.
+    affine : ndarray of shape (4, 4)
+        Affine of both, mm.
+    maximum : int
+        Most slices to show.
+
+    Returns
+    -------
+    Figure or None
+        None if the map holds no value.
+    """
+    chosen = shown_slices(fat_fraction, labels, maximum)
+    if not chosen:
+        return None
+    window = body_window(fat_fraction[..., chosen], _pick(labels, chosen), affine)
+    width, height = window.width_mm, window.height_mm
+    columns = min(_MOSAIC_COLUMNS, max(len(chosen), 2))
+    gap, caption = _GAP * width, _CAPTION * width
+    slices = [
+        SlicePicture(
+            index,
+            _picture(fat_fraction, index, window),
+            [] if labels is None else _muscles(labels, index, window, lookup),
+            x=(position % columns) * (width + gap),
+            y=(position // columns) * (height + caption),
+        )
+        for position, index in enumerate(chosen)
+    ]
+    rows = math.ceil(len(chosen) / columns)
+    return Figure(
+        slices, width, height, columns * (width + gap) - gap, rows * (height + caption) - gap
+    )
+
+
+def key_slice(
+    fat_fraction: Array,
+    labels: Array,
+    lookup: Mapping[int, LabelEntry],
+    affine: Affine,
+    means: Mapping[tuple[str, str], float],
+) -> Figure | None:
+    """Prepare the one slice on which the muscles are named and coloured.
+
+    Parameters
+    ----------
+    fat_fraction, labels, lookup, affine
+        As for :func:`mosaic`.
+    means : Mapping of (muscle, side) to float
+        Mean fat fraction of whole muscles, percent.
+
+    Returns
+    -------
+    Figure or None
+        One slice, the one with the most muscles; None without any label.
+    """
+    if not labels.any():
+        return None
+    index = fullest_slice(labels)
+    window = body_window(fat_fraction[..., [index]], labels[..., [index]], affine)
+    muscles = _muscles(labels, index, window, lookup, means)
+    picture = SlicePicture(index, _picture(fat_fraction, index, window), muscles)
+    width, height = window.width_mm, window.height_mm
+    return Figure([picture], width, height, width, height)
+
+
+def fat_color(percent: float) -> str:
+    """Return the colour of a fat fraction, ``#rrggbb``."""
+    return to_hex(_COLORMAP(min(max(percent, 0.0), 100.0) / 100))
+
+
+# Colour scale of fat fraction as stops of a gradient, percent to colour.
+COLOR_STOPS = {percent: fat_color(percent) for percent in range(0, 101, 10)}
+
+
+def _pick(labels: Array | None, slices: list[int]) -> Array | None:
+    return None if labels is None else labels[..., slices]
+
+
+def _muscles(
+    labels: Array,
+    index: int,
+    window: Window,
+    lookup: Mapping[int, LabelEntry],
+    means: Mapping[tuple[str, str], float] | None = None,
+) -> list[Muscle]:
+    found = []
+    for outline in outlines(to_screen(labels, index, window), window.spacing):
+        entry = lookup.get(outline.value)
+        if entry is not None:
+            mean = (means or {}).get((entry.muscle, entry.side))
+            found.append(Muscle(entry, outline, mean))
+    return found
+
+
+def _picture(fat_fraction: Array, index: int, window: Window) -> str:
+    """Encode a slice of the fat fraction map as a grey PNG."""
+    screen = to_screen(fat_fraction, index, window)
+    share = np.clip(np.nan_to_num(screen, nan=0.0), 0, 100) / 100
+    grey = GREY_AT_ZERO + share * (GREY_AT_HUNDRED - GREY_AT_ZERO)
+    image = Image.fromarray(np.where(np.isfinite(screen), np.rint(grey), 0).astype(np.uint8))
+    shrink = _LONGEST_SIDE_PIXELS / max(image.size)
+    if shrink < 1:
+        size = (max(round(image.width * shrink), 1), max(round(image.height * shrink), 1))
+        image = image.resize(size, Image.Resampling.BOX)
+    image = image.point([round(level / _GREY_STEP) * _GREY_STEP for level in range(256)])
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,1 @@
+"""How work runs: processes, Dask, memory, scratch folders, logs, and how a run ended."""

@@ -1,0 +1,93 @@
+"""Logging: short lines for people on the terminal, everything in a file per run."""
+
+import logging
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm import tqdm
+
+from bids_app.errors import AppError, ExitCode
+
+Progress = Callable[[int, int], None]
+
+
+LOGGER = logging.getLogger("myomids")
+
+_LEVELS = {0: logging.INFO, 1: logging.INFO, 2: logging.DEBUG}
+_FILE_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+
+def new_run_id() -> str:
+    """Return a name for this run that sorts by time and no other run has."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + uuid.uuid4().hex[:8]
+
+
+def start_logging(verbosity: int, log_file: Path | None = None) -> None:
+    """Send messages to the terminal and, if given, to a file.
+
+    Parameters
+    ----------
+    verbosity : int
+        0 shows our own messages, 1 those of the science too, 2 everything in detail.
+    log_file : Path or None
+        File that several processes may append to.
+    """
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(logging.Formatter("%(levelname)-7s %(message)s"))
+    terminal.setLevel(_LEVELS[min(verbosity, 2)])
+    if verbosity == 0:
+        terminal.addFilter(lambda r: r.name == LOGGER.name or r.levelno >= logging.WARNING)
+    handlers: list[logging.Handler] = [terminal]
+    if log_file is not None:
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        to_file = logging.FileHandler(log_file, encoding="utf-8")
+        to_file.setFormatter(logging.Formatter(_FILE_FORMAT))
+        handlers.append(to_file)
+    # Third-party debug output is noise even with -vv.
+    logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
+    for name in (LOGGER.name, "bids_app", "pipelines"):
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    logging.captureWarnings(True)
+
+
+def log_error(error: AppError) -> ExitCode:
+    """Write why a run ended and what to do about it; the last line names the exit code.
+
+    Returns
+    -------
+    ExitCode
+        What the process shall return.
+    """
+    LOGGER.error("%s", error.message)
+    if error.hint:
+        LOGGER.error("hint: %s", error.hint)
+    return log_exit_code(error.exit_code)
+
+
+def log_exit_code(code: ExitCode) -> ExitCode:
+    """Write the last line of every log."""
+    level = logging.INFO if code == ExitCode.OK else logging.ERROR
+    LOGGER.log(level, "exit code %d (%s)", int(code), code.name)
+    return code
+
+
+@contextmanager
+def progress_bar(what: str, unit: str) -> Iterator[Progress]:
+    """Show a bar on a terminal, and nothing elsewhere.
+
+    Yields
+    ------
+    callable
+        To be told how many units are done, and how many there are.
+    """
+    with tqdm(total=None, desc=what, unit=unit, disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress

@@ -1,0 +1,91 @@
+"""What became of each session, and what that makes of the run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bids_app.errors import AppError, ExitCode
+from bids_app.running.logs import LOGGER, log_exit_code
+from bids_app.running.resources import Step
+from bids_app.session_id import SessionId
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one session.
+
+    Attributes
+    ----------
+    session : SessionId
+        The session.
+    status : {'complete', 'skipped', 'failed'}
+        ``skipped`` sessions were complete already.
+    exit_code : ExitCode
+        ``OK`` unless the session failed.
+    message, hint : str
+        Why it failed and what to do about it.
+    steps : tuple of Step
+        Wall time and peak memory of each step.
+    """
+
+    session: SessionId
+    status: Literal["complete", "skipped", "failed"]
+    exit_code: ExitCode = ExitCode.OK
+    message: str = ""
+    hint: str = ""
+    steps: tuple[Step, ...] = ()
+
+    @classmethod
+    def failure(cls, session: SessionId, error: AppError, steps: Sequence[Step] = ()) -> "Outcome":
+        """Make the outcome of a session that ended with an error."""
+        return cls(session, "failed", error.exit_code, error.message, error.hint, tuple(steps))
+
+    def reason(self) -> dict[str, Any]:
+        """Return why the session failed, for ``logs/failed``."""
+        return {
+            "Session": self.session.name,
+            "ExitCode": int(self.exit_code),
+            "ExitCodeName": self.exit_code.name,
+            "Message": self.message,
+            "Hint": self.hint,
+        }
+
+
+def exit_code_of(outcomes: Sequence[Outcome]) -> ExitCode:
+    """Return the exit code of a run from those of its sessions.
+
+    Some failed and others complete is ``PARTIAL``; if all failed, the code they share, else
+    ``FAILURE``.
+    """
+    failed = {outcome.exit_code for outcome in outcomes if outcome.status == "failed"}
+    if not failed:
+        return ExitCode.OK
+    if any(outcome.status != "failed" for outcome in outcomes):
+        return ExitCode.PARTIAL
+    return failed.pop() if len(failed) == 1 else ExitCode.FAILURE
+
+
+def log_summary(outcomes: Sequence[Outcome]) -> ExitCode:
+    """Write how the run went; the last line names the exit code.
+
+    Returns
+    -------
+    ExitCode
+        What the process shall return.
+    """
+    counts = {
+        status: sum(outcome.status == status for outcome in outcomes)
+        for status in ("complete", "skipped", "failed")
+    }
+    for outcome in outcomes:
+        if outcome.status == "failed":
+            LOGGER.error("%s failed: %s", outcome.session.name, outcome.message)
+            if outcome.hint:
+                LOGGER.error("%s hint: %s", outcome.session.name, outcome.hint)
+    LOGGER.info(
+        "%d session(s) complete, %d skipped (complete before), %d failed",
+        counts["complete"],
+        counts["skipped"],
+        counts["failed"],
+    )
+    return log_exit_code(exit_code_of(outcomes))

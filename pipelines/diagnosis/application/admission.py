@@ -1,0 +1,126 @@
+"""Which samples a diagnosis model can answer for."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.arrays import Float64, Index
+from pipelines.diagnosis.model.diagnosis_model import DiagnosisModel
+from pipelines.errors import ModelError
+from pipelines.harmonization.scores.native import NativeScores
+from pipelines.harmonization.scores.scales import scales
+
+# Share of the model's muscles below which an answer would be imputation only: a thigh scan has a
+# third of them, a calf scan a quarter.
+MINIMUM_COVERAGE = 0.2
+# Share below which a scan counts as partial.
+PARTIAL_COVERAGE = 0.8
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Which samples are answered.
+
+    Attributes
+    ----------
+    scored : NativeScores
+        n samples with exactly the muscles of the model.
+    coverage : float64 array (n,)
+        Share of these muscles that is scored, 0-1.
+    reasons : tuple of str
+        Why a sample is not answered; empty if it is.
+    """
+
+    scored: NativeScores
+    coverage: Float64
+    reasons: tuple[str, ...]
+
+    @property
+    def rows(self) -> Index:
+        """Positions of the samples that nothing speaks against."""
+        return np.flatnonzero([not reason for reason in self.reasons])
+
+    @property
+    def answered(self) -> NativeScores:
+        """The samples that nothing speaks against."""
+        return self.scored.subset(self.rows)
+
+
+def admit(model: DiagnosisModel, native: NativeScores, least: float) -> Admission:
+    """Decide which samples have enough scores.
+
+    Parameters
+    ----------
+    model : DiagnosisModel
+        The model.
+    native : NativeScores
+        n samples; columns for all muscles of the model, NaN where not scored.
+    least : float
+        Share of the model's muscles (0-1) below which a sample is not answered.
+
+    Raises
+    ------
+    ModelError
+        If there is no column for a muscle of the model; names which, and similar names.
+    """
+    check_muscles(model, native.muscles)
+    scored = native.select(model.ensemble.harmonization.muscles)
+    coverage = (~np.isnan(scored.values)).any(axis=2).mean(axis=1)
+    return Admission(scored, coverage, tuple(_refusals(model, scored, coverage, least)))
+
+
+def check_muscles(model: DiagnosisModel, muscles: Sequence[str]) -> None:
+    """Check that a table has a column for every muscle of a model.
+
+    Raises
+    ------
+    ModelError
+        Naming the muscles without a column, and columns with similar names.
+    """
+    needed = model.ensemble.harmonization.muscles
+    lacking = [name for name in needed if name not in muscles]
+    if not lacking:
+        return
+    others = [name for name in muscles if name not in needed]
+    similar = {name: difflib.get_close_matches(name, others, 1) for name in lacking}
+    meant = [f"{found[0]} for {name}" for name, found in similar.items() if found]
+    what = (
+        f"none of the {len(needed)} muscles of model {model.name}"
+        if len(lacking) == len(needed)
+        else f"no column for {len(lacking)} of the {len(needed)} muscles of model {model.name}"
+    )
+    raise ModelError(
+        f"The scores have {what}: {', '.join(lacking)}."
+        + (f" Columns the model does not know: {', '.join(others)}." if others else ""),
+        (f"Perhaps they are under other names: {'; '.join(meant)}. " if meant else "")
+        + "Map names with --muscle-map; a muscle that was not scored needs its column, filled "
+        "with n/a.",
+    )
+
+
+def _refusals(
+    model: DiagnosisModel, scored: NativeScores, coverage: Float64, least: float
+) -> list[str]:
+    """Say for each sample why it cannot be answered; empty if it can."""
+    harmonization = model.ensemble.harmonization
+    edges = harmonization.thresholds
+    reasons = []
+    for share, scale in zip(coverage, scored.samples["scale"], strict=True):
+        reason = ""
+        known = scales().get(scale)
+        if known is None:
+            reason = f"scale {scale} is unknown"
+        elif harmonization.options.method == "dither" and known.grades and scale not in edges:
+            reason = f"the model was trained without scale {scale} and knows no thresholds of it"
+        elif share == 0:
+            reason = "no muscle of the model is scored"
+        elif share < least:
+            total = len(scored.muscles)
+            reason = (
+                f"only {round(share * total)} of {total} muscles of the model are scored; "
+                f"at least {int(np.ceil(least * total))} are needed"
+            )
+        reasons.append(reason)
+    return reasons

@@ -1,0 +1,1 @@
+"""What predicts: preparation of features, boosters, and their average."""

@@ -1,0 +1,1 @@
+"""Exact SHAP values of boosted trees, compiled; called by the folder above."""

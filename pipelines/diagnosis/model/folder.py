@@ -1,0 +1,245 @@
+"""The files of a stored model: written all or not at all, read only if nothing has changed."""
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import ModelError
+from pipelines.package_data import read_json
+
+DESCRIPTION = "model.json"
+# Sixty members of 300 rounds and twenty deep classes take 0.6 GB.
+MAX_TOTAL_BYTES = 4 * 1024**3
+MAX_DESCRIPTION_BYTES = 64 * 1024**2
+# Of a whole number; longer ones do not fit into 64 bits.
+_MOST_DIGITS = 18
+_HINT = "Copy the model again from where it was made, or train it again."
+
+
+def write_folder(
+    folder: Path, description: Mapping[str, Any], content: Mapping[str, bytes]
+) -> None:
+    """Write the files of a model beside their final place, then move them there together.
+
+    Parameters
+    ----------
+    folder : Path
+        Made here; must not exist.
+    description : mapping
+        Content of model.json except ``files``, which is filled in here.
+    content : mapping of str to bytes
+        Every other file by its path below the folder, with forward slashes.
+
+    Raises
+    ------
+    ModelError
+        If the folder exists or the description does not follow the schema.
+    """
+    if folder.exists() or folder.is_symlink():
+        raise ModelError(
+            f"{folder} exists already.", "Choose another name for the model, or remove it."
+        )
+    listed = {
+        name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+        for name, data in sorted(content.items())
+    }
+    complete = {**description, "files": listed}
+    check_description(complete, str(folder / DESCRIPTION))
+    text = json.dumps(complete, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name, data in content.items():
+            path = temporary / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        (temporary / DESCRIPTION).write_text(text, encoding="utf-8")
+        # mkdtemp makes folders that only their owner can read.
+        temporary.chmod(0o777 & ~_umask())
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """Read and check model.json, without looking at the other files.
+
+    Raises
+    ------
+    ModelError
+        If it is missing, no regular file, too large, no JSON, of another format version, or does
+        not follow the schema.
+    """
+    path = folder / DESCRIPTION
+    if not folder.is_dir():
+        raise ModelError(
+            f"{folder} is no folder of a diagnosis model.",
+            "Name the folder that holds model.json; --list models shows known models.",
+        )
+    if not path.is_symlink() and not path.exists():
+        raise ModelError(
+            f"{folder} holds no {DESCRIPTION}.",
+            "Name the folder of a model stored by this software.",
+        )
+    data = _regular_bytes(path, MAX_DESCRIPTION_BYTES)
+    try:
+        description = json.loads(
+            data.decode("utf-8"),
+            parse_constant=_no_constant,
+            parse_float=_finite_float,
+            parse_int=_short_int,
+        )
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is not valid JSON: {error}.", _HINT) from error
+    if isinstance(description, dict) and description.get("format_version", 1) != 1:
+        raise ModelError(
+            f"{path} has format version {description['format_version']!r}; this software reads "
+            "version 1.",
+            "Use the version of the software that stored the model.",
+        )
+    check_description(description, str(path))
+    return dict(description)
+
+
+def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Read every file of a model, each only if it is what model.json says.
+
+    Returns
+    -------
+    description : dict
+        Content of model.json.
+    content : dict of str to bytes
+        Every other file by its path below the folder.
+
+    Raises
+    ------
+    ModelError
+        As :func:`read_description`; also if a file is missing, changed, additional, too large or no
+        regular file.
+    """
+    description = read_description(folder)
+    listed: Mapping[str, Any] = description["files"]
+    if sum(entry["bytes"] for entry in listed.values()) > MAX_TOTAL_BYTES:
+        raise ModelError(
+            f"{folder / DESCRIPTION} lists more than {MAX_TOTAL_BYTES // 1024**3} GiB.",
+            "No model of this software is that large; do not use it.",
+        )
+    present = _files_below(folder)
+    for name in sorted(set(listed) - present):
+        raise ModelError(f"The model lacks the file {folder / name}.", _HINT)
+    for name in sorted(present - set(listed) - {DESCRIPTION}):
+        raise ModelError(
+            f"{folder / name} is no part of the model: {DESCRIPTION} does not list it.",
+            "Remove the file if you know where it comes from; else do not use the model.",
+        )
+    return description, {name: _verified(folder / name, entry) for name, entry in listed.items()}
+
+
+def check_description(description: Any, source: str) -> None:
+    """Compare a description with the schema.
+
+    Raises
+    ------
+    ModelError
+        Naming the first place where it differs.
+    """
+    import jsonschema
+
+    error = jsonschema.exceptions.best_match(
+        jsonschema.Draft202012Validator(_schema()).iter_errors(description)
+    )
+    if error is not None:
+        place = "/".join(str(part) for part in error.absolute_path) or "the whole file"
+        raise ModelError(
+            f"{source} is no description of a model: {place}: {error.message[:300]}.", _HINT
+        )
+
+
+def _files_below(folder: Path) -> set[str]:
+    """Return the paths of all files below a folder; refuse links and special files."""
+    found = set()
+    for root, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = Path(root) / name
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                raise ModelError(
+                    f"{path} is a symbolic link, which a model may not hold.",
+                    "Replace it by the file itself, if you trust it.",
+                )
+            if stat.S_ISREG(mode):
+                found.add(path.relative_to(folder).as_posix())
+            elif not stat.S_ISDIR(mode):
+                raise ModelError(f"{path} is no regular file.", "Remove it.")
+    return found
+
+
+def _verified(path: Path, entry: Mapping[str, Any]) -> bytes:
+    data = _regular_bytes(path, MAX_TOTAL_BYTES, expected=entry["bytes"])
+    checksum = hashlib.sha256(data).hexdigest()
+    if checksum != entry["sha256"]:
+        raise ModelError(
+            f"{path} has changed since the model was stored: SHA-256 expected {entry['sha256']}, "
+            f"found {checksum}.",
+            _HINT,
+        )
+    return data
+
+
+def _regular_bytes(path: Path, limit: int, *, expected: int | None = None) -> bytes:
+    """Read a regular file, never through a link, and never more than expected."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    except OSError as error:
+        reason = "a symbolic link" if path.is_symlink() else error.strerror
+        raise ModelError(f"{path} cannot be read: {reason}.", _HINT) from error
+    with os.fdopen(descriptor, "rb") as stream:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelError(f"{path} is no regular file.", _HINT)
+        if status.st_size > limit:
+            raise ModelError(f"{path} is larger than {limit // 1024**2} MiB.", _HINT)
+        if expected is not None and status.st_size != expected:
+            raise ModelError(
+                f"{path} has changed since the model was stored: {expected} bytes expected, "
+                f"found {status.st_size}.",
+                _HINT,
+            )
+        return stream.read(status.st_size)
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is larger than any number that can be computed with")
+    return number
+
+
+def _short_int(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"{text[:20]}... has {len(text)} digits")
+    return int(text)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    schema: dict[str, Any] = read_json(__package__, "model.schema.json")
+    return schema

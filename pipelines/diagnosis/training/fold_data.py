@@ -1,0 +1,177 @@
+"""Prepared data of one training and validation part, made once and used by every trial."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipelines.arrays import Float32, Index
+from pipelines.diagnosis.cohort import Cohort
+from pipelines.diagnosis.ensemble.boosting import training_matrix
+from pipelines.diagnosis.ensemble.preparation import Preparation
+from pipelines.diagnosis.protocol import Protocol
+from pipelines.diagnosis.training.folds import Split
+from pipelines.diagnosis.training.histogram_trees import BinnedRows
+from pipelines.diagnosis.training.resampling import Oversampler, class_weights, mask_blocks
+from pipelines.harmonization.harmonize import (
+    Harmonization,
+    HarmonizationOptions,
+    fit_harmonization,
+)
+
+if TYPE_CHECKING:
+    import xgboost
+
+
+Binned = TypeVar("Binned")
+
+
+@dataclass(frozen=True)
+class TrainingPart:
+    """Training rows of a fold with everything that was fitted on them, and only on them.
+
+    Attributes
+    ----------
+    harmonization : Harmonization
+        Fitted on these rows.
+    preparation : Preparation
+        Fitted on these rows.
+    features : dict of int to float32 array (n, p)
+        Prepared rows by number of neighbours of the imputation.
+    y : int array (n,)
+        Their class numbers.
+    """
+
+    harmonization: Harmonization
+    preparation: Preparation
+    features: dict[int, Float32]
+    y: Index
+
+
+def fit_training_part(
+    cohort: Cohort,
+    rows: Index,
+    options: HarmonizationOptions,
+    protocol: Protocol,
+    neighbours: Sequence[int],
+) -> TrainingPart:
+    """Fit harmonization and preparation on some rows.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Samples.
+    rows : int array
+        The training rows; no other row has any influence.
+    options : HarmonizationOptions
+        How scores are made comparable; random draws take the first draw.
+    protocol : Protocol
+        Says how many samples are masked.
+    neighbours : sequence of int
+        Numbers of neighbours of the imputation that will be asked for.
+    """
+    harmonization = fit_harmonization(cohort.native, options, rows)
+    train = cohort.native.subset(rows)
+    if protocol.masking:
+        train = mask_blocks(train, protocol.masking, protocol.seed)
+    names = harmonization.feature_names
+    categorical = [names.index("sex")] if "sex" in names else []
+    preparation = Preparation.fit(harmonization.transform(train), categorical)
+    return TrainingPart(
+        harmonization, preparation, preparation.training_rows(neighbours), cohort.y[rows]
+    )
+
+
+class TrainingData:
+    """Binned training data of one part for any trial.
+
+    Parameters
+    ----------
+    part : TrainingPart
+        The rows.
+    protocol : Protocol
+        Says how classes are balanced.
+    """
+
+    def __init__(self, part: TrainingPart, protocol: Protocol) -> None:
+        self._part = part
+        self._protocol = protocol
+        self._oversamplers: dict[int, Oversampler] = {}
+        self._weighted: dict[tuple[Any, int], Any] = {}
+
+    def matrix(self, parameters: Mapping[str, Any]) -> "xgboost.QuantileDMatrix":
+        """Return the balanced training data of a trial for XGBoost."""
+        return self._binned(training_matrix, parameters)
+
+    def rows(self, parameters: Mapping[str, Any]) -> BinnedRows:
+        """Return the balanced training data of a trial for our own trees."""
+        return self._binned(BinnedRows, parameters)
+
+    def _binned(self, make: Callable[..., Binned], parameters: Mapping[str, Any]) -> Binned:
+        """Bin the balanced rows, once for all trials if only the number of neighbours matters."""
+        k = int(parameters["knn_k"])
+        bins = self._protocol.max_bin
+        if self._protocol.balance == "smote-nc":
+            factor, neighbours = parameters["augmentation_factor"], int(parameters["smote_k"])
+            return make(*self.oversampled(k, factor, neighbours), None, bins)
+        if (make, k) not in self._weighted:
+            y = self._part.y
+            self._weighted[make, k] = make(self._part.features[k], y, class_weights(y), bins)
+        binned: Binned = self._weighted[make, k]
+        return binned
+
+    def oversampled(self, k: int, factor: float, neighbours: int) -> tuple[Float32, Index]:
+        """Return oversampled rows and their class numbers, see :meth:`Oversampler.sample`."""
+        if k not in self._oversamplers:
+            most = self._protocol.space.get("smote_k")
+            self._oversamplers[k] = Oversampler(
+                self._part.features[k],
+                self._part.y,
+                self._part.preparation.categorical,
+                max(neighbours, int(most.high) if most else 0),
+            )
+        return self._oversamplers[k].sample(factor, neighbours, self._protocol.seed)
+
+
+class PreparedFold:
+    """One inner fold: training data, and validation rows prepared with what it was fitted on.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Samples.
+    split : Split
+        Their rows.
+    options : HarmonizationOptions
+        How scores are made comparable.
+    protocol : Protocol
+        The protocol.
+    """
+
+    def __init__(
+        self,
+        cohort: Cohort,
+        split: Split,
+        options: HarmonizationOptions,
+        protocol: Protocol,
+    ) -> None:
+        space = protocol.space["knn_k"]
+        neighbours = range(int(space.low), int(space.high) + 1)
+        part = fit_training_part(cohort, split.train, options, protocol, neighbours)
+        self.training = TrainingData(part, protocol)
+        self.y_validation = cohort.y[split.test]
+        # One random draw is enough to compare trials; predictions average over all of them.
+        features = part.harmonization.transform(cohort.native.subset(split.test))
+        self._validation = part.preparation.transform(features, neighbours)
+        self._matrices: dict[int, xgboost.DMatrix] = {}
+
+    def validation(self, k: int) -> Float32:
+        """Return the prepared validation rows for a number of neighbours, float32 (n, p)."""
+        return self._validation[k]
+
+    def validation_matrix(self, k: int) -> "xgboost.DMatrix":
+        """Return the validation rows with their classes for early stopping."""
+        import xgboost
+
+        if k not in self._matrices:
+            self._matrices[k] = xgboost.DMatrix(self._validation[k], self.y_validation, nthread=1)
+        return self._matrices[k]

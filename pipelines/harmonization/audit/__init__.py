@@ -1,0 +1,1 @@
+"""What the features give away beside the disease; call :func:`leakage.leakage_audit`."""

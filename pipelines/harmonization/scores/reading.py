@@ -1,0 +1,216 @@
+"""Read tables of scores as other people write them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipelines.arrays import Float64, Int64, Objects
+from pipelines.errors import DataError, quoted, shortened
+from pipelines.harmonization.scores.cells import LETTER_SCALE, parse_scores
+from pipelines.harmonization.scores.layout import Layout, read_layout
+from pipelines.harmonization.scores.names import MuscleNames, default_names
+from pipelines.harmonization.scores.people import line_numbers, read_labels, read_people
+from pipelines.harmonization.scores.scales import MEASURED, scales
+from pipelines.harmonization.scores.score_table import LONG_COLUMNS, ScoreTable
+
+UNITS: Mapping[str, float] = {
+    "percent": 1.0,
+    "%": 1.0,
+    "fraction": 100.0,
+    "1": 100.0,
+    "permille": 0.1,
+    "‰": 0.1,
+}
+"""Units in which fat fractions may be declared, and their size in percent."""
+
+
+def read_scores(
+    table: pd.DataFrame,
+    *,
+    study: str,
+    source: str,
+    scale: str | None = None,
+    units: str | None = None,
+    names: MuscleNames | None = None,
+) -> ScoreTable:
+    """Read a table with one row per participant and session and one column per muscle and side.
+
+    Parameters
+    ----------
+    table : DataFrame of str
+        As of :func:`~.text_table.read_text_table`. Columns ``<muscle>`` (both
+        sides, or side unknown), ``<muscle>_L`` and ``<muscle>_R`` in any known spelling, and the
+        columns of ``column_roles.tsv``. ``n/a`` is missing.
+    study : str
+        Name of the study, for rows that name none in a column ``study``.
+    source : str
+        Name of the file, for messages and for tracing values.
+    scale : str, optional
+        Scale of all rows; not needed if the table has a column ``scale``.
+    units : str, optional
+        Unit of fat fractions, one of ``UNITS``; percent if not given.
+    names : MuscleNames, optional
+        Known names of muscles; those of the package if not given.
+
+    Returns
+    -------
+    ScoreTable
+        With sex, age, diagnosis and site where the table gives them.
+
+    Raises
+    ------
+    DataError
+        If anything in the table cannot be read or cannot be right; the message names the file and,
+        where it can, row and column.
+    """
+    layout = read_layout(table, names or default_names(), source)
+    if table.empty:
+        raise DataError(f"{source} has a header but no rows.", "Give one row per session.")
+    lines = line_numbers(table)
+    scale_names = _read_scales(table, layout, scale, source, lines)
+    cells = table[list(layout.muscles)]
+    values = parse_scores(cells, scale_names == LETTER_SCALE, source, lines)
+    values = _to_percent(values, scale_names, units, source, lines)
+    _check_ranges(values, cells, scale_names, source, lines)
+    studies = read_labels(table, layout.roles.get("study"), "", source)
+    keys = pd.DataFrame(
+        {
+            "study": np.where(studies == "", study, studies),
+            "participant": read_labels(table, layout.roles["participant"], "sub-", source),
+            "session": read_labels(table, layout.roles.get("session"), "ses-", source),
+            "scale": scale_names,
+            "row": lines,
+        }
+    )
+    _check_rows(keys, source)
+    if np.isnan(values).all():
+        raise DataError(f"{source} holds no score, only n/a.", "Fill it, or remove the file.")
+    people = read_people(table, source).assign(study=keys["study"])
+    return ScoreTable.from_long(_long(keys, values, layout, source), people)
+
+
+def _read_scales(
+    table: pd.DataFrame, layout: Layout, scale: str | None, source: str, lines: Int64
+) -> Objects:
+    known = f"Known scales: {', '.join(scales())} (see scales.tsv)."
+    column = layout.roles.get("scale")
+    if column is None:
+        if scale is None:
+            raise DataError(
+                f"{source} does not say on which scale it is.",
+                f"Name it in the JSON file beside it, or in a column scale. {known}",
+            )
+        if scale not in scales():
+            raise DataError(f"{source}: unknown scale {quoted(scale)}.", known)
+        return np.full(len(table), scale, dtype=object)
+    given = table[column].astype(object).map(lambda text: str(text).strip()).to_numpy(dtype=object)
+    wrong = ~np.isin(given.astype(str), list(scales()))
+    if wrong.any():
+        raise DataError(
+            f"{source}, row {lines[wrong][0]}, column {quoted(column)}: unknown "
+            f"scale {quoted(given[wrong][0])}.",
+            known,
+        )
+    other = given != scale
+    if scale is not None and other.any():
+        raise DataError(
+            f"{source}, row {lines[other][0]}, column {quoted(column)}: scale "
+            f"{quoted(given[other][0])}, but "
+            f"the file is declared to be on {scale!r}.",
+            "Remove one of the two.",
+        )
+    return given
+
+
+def _to_percent(
+    values: Float64,
+    scale_names: Objects,
+    units: str | None,
+    source: str,
+    lines: Int64,
+) -> Float64:
+    """Bring fat fractions to percent, and refuse what looks like undeclared fractions."""
+    if units is not None and units not in UNITS:
+        raise DataError(
+            f"{source}: unknown unit {quoted(units)}.", f"Known units: {', '.join(UNITS)}."
+        )
+    rows = scale_names == MEASURED
+    if units is not None:
+        return np.where(rows[:, None], values * UNITS[units], values)
+    highest = np.max(np.nan_to_num(values, nan=0.0), axis=1)
+    fraction = rows & (highest > 0) & (highest <= 1)
+    if fraction.any():
+        where = source if fraction[rows].all() else f"{source}, row {lines[fraction][0]}"
+        raise DataError(
+            f"{where}: all fat fractions are below 1, so they seem to be fractions and not "
+            "percent.",
+            "Declare the unit in the JSON file beside the table ('Units': 'fraction', or "
+            "'percent' if they are percent), and keep one unit per table.",
+        )
+    return values
+
+
+def _check_ranges(
+    values: Float64,
+    cells: pd.DataFrame,
+    scale_names: Objects,
+    source: str,
+    lines: Int64,
+) -> None:
+    present = {name: scales()[name] for name in dict.fromkeys(scale_names.tolist())}
+    lowest = np.array([present[name].lowest for name in scale_names])[:, None]
+    highest = np.array([present[name].highest for name in scale_names])[:, None]
+    outside = (values < lowest) | (values > highest)
+    if outside.any():
+        rows, columns = np.nonzero(outside)
+        scale = present[scale_names[rows[0]]]
+        others = len(rows) - 1
+        raise DataError(
+            f"{source}, row {lines[rows[0]]}, column {quoted(cells.columns[columns[0]])}: "
+            f"{shortened(cells.iat[rows[0], columns[0]])} lies outside scale {scale.name} "
+            f"({scale.lowest:g} to {scale.highest:g})"
+            f"{f'; so do {others} more cells' if others else ''}.",
+            "Correct the score or the scale. One row has one scale: give scores on another scale "
+            "their own table.",
+        )
+
+
+def _check_rows(keys: pd.DataFrame, source: str) -> None:
+    twice = keys.duplicated(["study", "participant", "session"])
+    if twice.any():
+        row = keys[twice].iloc[0]
+        columns = ["study", "participant", "session"]
+        first = keys[(keys[columns] == row[columns]).all(axis=1)].iloc[0]
+        session = f", session {shortened(row['session'])}" if row["session"] else ""
+        raise DataError(
+            f"{source}, row {row['row']}: participant {shortened(row['participant'])}{session} of "
+            f"study {shortened(row['study'])} already stands in row {first['row']}.",
+            "Keep one row per participant and session; visits need a column session_id.",
+        )
+
+
+def _long(keys: pd.DataFrame, values: Float64, layout: Layout, source: str) -> pd.DataFrame:
+    """Stack the columns, one row per score."""
+    row, column = np.nonzero(~np.isnan(values))
+    data: dict[str, Any] = {
+        name: _coded(row, keys[name].tolist())
+        for name in ("study", "participant", "session", "scale")
+    }
+    headers = list(layout.muscles)
+    muscles, sides = zip(*layout.muscles.values(), strict=True)
+    data["muscle"] = _coded(column, muscles)
+    data["side"] = _coded(column, sides)
+    data["column"] = _coded(column, headers)
+    data["source"] = _coded(np.zeros_like(row), [source])
+    data["score"] = values[row, column]
+    data["row"] = keys["row"].to_numpy()[row]
+    return pd.DataFrame(data)[list(LONG_COLUMNS)]
+
+
+def _coded(positions: Int64, texts: Sequence[str]) -> "pd.Series[Any]":
+    """Take texts at positions, as categories."""
+    codes, categories = pd.factorize(np.array(texts, dtype=object))
+    dtype = pd.CategoricalDtype(categories.tolist())
+    return pd.Series(pd.Categorical.from_codes(codes[positions], dtype=dtype))

@@ -1,0 +1,1 @@
+"""Which models there are, and which of their files may be loaded; start at :mod:`registry`."""

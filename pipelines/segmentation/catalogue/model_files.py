@@ -1,0 +1,278 @@
+"""Find a model's files, decide whether they may be loaded, and read what they say. Without torch.
+
+A PyTorch checkpoint can run code when it is loaded. It is therefore opened only if its SHA-256 is
+in a registry the user relies on, or if the user says that the model is trusted.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.anatomy.label_names import labels_from_names
+from pipelines.anatomy.vocabulary import Label, muscles, read_label_map
+from pipelines.errors import DataError, ModelError
+from pipelines.segmentation.catalogue.model_archive import (
+    CHECKPOINT,
+    find_checkpoints,
+    find_results_folder,
+    locate_model,
+    unpack_model,
+)
+from pipelines.segmentation.catalogue.registry import (
+    ModelEntry,
+    Normalization,
+    Registry,
+    show_channels,
+)
+from pipelines.segmentation.plans.description import (
+    channel_kinds,
+    channel_names,
+    label_values,
+    orientation,
+    read_description,
+)
+from pipelines.segmentation.plans.network_plan import NetworkPlan, read_network_plan
+
+# nnU-Net names a results folder trainer__plans__configuration.
+_FOLDER_NAME = re.compile(r".+__.+__(?P<configuration>.+)")
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model whose files are complete and may be loaded.
+
+    Attributes
+    ----------
+    name, version : str
+        For provenance.
+    region : str
+        Body region it is made for.
+    folder : pathlib.Path
+        nnU-Net results folder; only read.
+    checkpoints : tuple of pathlib.Path
+        One per fold; their logits are averaged.
+    checksums : mapping of str to str
+        SHA-256 of every file used or registered, by path relative to `folder`.
+    dataset, plans : dict
+        Contents of ``dataset.json`` and ``plans.json``.
+    plan : NetworkPlan or None
+        Its configuration; None if only the checkpoint tells which one it is.
+    labels : tuple of Label
+        What its label values mean.
+    channels : tuple of tuple of str
+        For each input channel the image kinds it takes, best first.
+    missing_channels : bool
+        Whether channels may be missing.
+    normalization : {'nnunet', 'dixon_joint'}
+        How intensities are prepared.
+    orientation : str or None
+        Axis codes of its training arrays, if stated.
+    limb_pair : bool
+        Whether it knows images of both limbs only.
+    neighbour_weight : float
+        What the logits of adjacent slices count beside those of a slice (1).
+    bf16_verified : bool
+        Whether bfloat16 is known to give the same labels.
+    """
+
+    name: str
+    version: str
+    region: str
+    folder: Path
+    checkpoints: tuple[Path, ...]
+    checksums: Mapping[str, str]
+    dataset: Mapping[str, Any]
+    plans: Mapping[str, Any]
+    plan: NetworkPlan | None
+    labels: tuple[Label, ...]
+    channels: tuple[tuple[str, ...], ...]
+    missing_channels: bool
+    normalization: Normalization
+    orientation: str | None
+    limb_pair: bool
+    neighbour_weight: float
+    bf16_verified: bool
+
+    @property
+    def checksum(self) -> str:
+        """One SHA-256 over all folds, plans and labels."""
+        lines = [f"{digest}  {path}" for path, digest in sorted(self.checksums.items())]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def open_model(
+    model: str,
+    registry: Registry,
+    *,
+    cache_dir: Path,
+    trust_model: bool = False,
+    label_map: str | None = None,
+) -> ModelFiles:
+    """Find a model and check that it may be loaded and used.
+
+    Parameters
+    ----------
+    model : str
+        Name in the registry; path of an nnU-Net results folder or of an exported zip; or
+        ``NAME=PATH``: the facts of a registered model with files fetched to PATH.
+    registry : Registry
+        Known models and trusted checksums.
+    cache_dir : pathlib.Path
+        Folder to unpack an exported zip below.
+    trust_model : bool
+        Load checkpoints whose checksum is unknown.
+    label_map : str or None
+        Label map that says what the labels mean, instead of the registry's or ``dataset.json``.
+
+    Returns
+    -------
+    ModelFiles
+
+    Raises
+    ------
+    ModelError
+        If the model is unknown, incomplete, damaged, untrusted, not of nnU-Net v2, or its labels
+        or channels mean nothing to us.
+    """
+    entry, source = locate_model(model, registry)
+    archive_entry: ModelEntry | None = None
+    if source.is_file():
+        checksum = sha256(source)
+        archive_entry = registry.entry_of(checksum)
+        source = unpack_model(source, checksum, cache_dir)
+    folder = find_results_folder(source)
+    dataset, plans = read_description(folder)
+    checkpoints = find_checkpoints(folder)
+    used = [*checkpoints, folder / "dataset.json", folder / "plans.json"]
+    checksums = {str(path.relative_to(folder).as_posix()): sha256(path) for path in used}
+    by_checkpoint = registry.entry_of(checksums[_relative(checkpoints[0], folder)])
+    if entry is None:
+        entry = archive_entry or by_checkpoint
+    if entry is not None and entry.files:
+        checksums |= _verify(folder, entry, checksums)
+    elif archive_entry is None and by_checkpoint is None and not trust_model:
+        raise _untrusted(checkpoints[0], checksums[_relative(checkpoints[0], folder)])
+    configuration = entry.configuration if entry else None
+    if configuration is None and (match := _FOLDER_NAME.fullmatch(folder.name)):
+        configuration = match["configuration"]
+    plan = None
+    if configuration is not None:
+        plan = read_network_plan(plans, dataset, configuration, str(folder))
+    labels = _labels(dataset, folder, entry, label_map)
+    return ModelFiles(
+        name=entry.name if entry else folder.name,
+        version=entry.version if entry else "n/a",
+        region=entry.region if entry else _region(labels),
+        folder=folder,
+        checkpoints=tuple(checkpoints),
+        checksums=checksums,
+        dataset=dataset,
+        plans=plans,
+        plan=plan,
+        labels=labels,
+        channels=_channels(dataset, folder, entry),
+        missing_channels=entry.missing_channels if entry else False,
+        normalization=entry.normalization if entry else "nnunet",
+        orientation=(entry.orientation if entry else None) or orientation(plans),
+        limb_pair=entry.limb_pair if entry else False,
+        neighbour_weight=entry.neighbour_weight if entry else 0.0,
+        bf16_verified=entry.bf16_verified if entry else False,
+    )
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _verify(folder: Path, entry: ModelEntry, checksums: Mapping[str, str]) -> Mapping[str, str]:
+    """Compare every registered file with its checksum; return the registered ones."""
+    for relative, expected in entry.files.items():
+        path = folder / relative
+        if not path.is_file():
+            raise ModelError(
+                f"Model {entry.name} {entry.version} lacks the file {path}.",
+                "Install or download the model again.",
+            )
+        found = checksums.get(relative) or sha256(path)
+        if found != expected:
+            raise ModelError(
+                f"{path} is not the file registered for model {entry.name} {entry.version}: "
+                f"SHA-256 expected {expected}, found {found}.",
+                "Download the model again, or correct the registry file.",
+            )
+    extra = sorted(p for p in checksums if p.endswith(CHECKPOINT) and p not in entry.files)
+    if extra:
+        raise ModelError(
+            f"{folder} has checkpoints that are not registered for model {entry.name}: "
+            f"{', '.join(extra)}.",
+            "Remove them, or list their SHA-256 in a registry file.",
+        )
+    return entry.files
+
+
+def _untrusted(checkpoint: Path, checksum: str) -> ModelError:
+    return ModelError(
+        f"{checkpoint} (SHA-256 {checksum}) is in no model registry; loading it could run code "
+        "hidden in the file.",
+        "If you trust where it comes from, add --trust-model, or list its SHA-256 in a registry "
+        "file and name that with --model-registry.",
+    )
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _labels(
+    dataset: Mapping[str, Any], folder: Path, entry: ModelEntry | None, label_map: str | None
+) -> tuple[Label, ...]:
+    source = str(folder / "dataset.json")
+    values = label_values(dataset, source)
+    try:
+        if label_map is None and entry is None:
+            return tuple(labels_from_names(values, source))
+        known = read_label_map(label_map or (entry.labels if entry else ""))
+    except DataError as error:
+        raise ModelError(error.message, error.hint) from error
+    mapped = {label.value for label in known}
+    trained = set(values.values())
+    if not any(label.muscle and label.value in trained for label in known):
+        raise ModelError(
+            f"No muscle of the label map has a value that {source} declares.",
+            "The label map belongs to another model.",
+        )
+    # Classes the map does not name only helped the training (bone, unlabelled tissue).
+    helpers = [
+        Label(value, name, None, "both")
+        for name, value in values.items()
+        if value != 0 and value not in mapped and name != "ignore"
+    ]
+    return (*(label for label in known if label.value in trained), *helpers)
+
+
+def _region(labels: Sequence[Label]) -> str:
+    """Return the body region that most of the muscles belong to."""
+    regions = Counter(muscles()[label.muscle].region for label in labels if label.muscle)
+    return regions.most_common(1)[0][0]
+
+
+def _channels(
+    dataset: Mapping[str, Any], folder: Path, entry: ModelEntry | None
+) -> tuple[tuple[str, ...], ...]:
+    if entry is None:
+        return channel_kinds(dataset, str(folder / "dataset.json"))
+    names = channel_names(dataset)
+    if len(entry.channels) != len(names):
+        raise ModelError(
+            f"The registry gives model {entry.name} {len(entry.channels)} channels "
+            f"({show_channels(entry.channels)}), its dataset.json {len(names)} "
+            f"({', '.join(names)}).",
+            "Correct the registry file.",
+        )
+    return entry.channels

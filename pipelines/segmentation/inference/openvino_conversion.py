@@ -1,0 +1,98 @@
+"""Convert a network from PyTorch to OpenVINO (imports torch).
+
+The conversion goes through OpenVINO's PyTorch front end directly: ``openvino.convert_model`` would
+report every use to its makers over the network.
+"""
+
+import contextlib
+import logging
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+import torch
+
+from pipelines.segmentation.catalogue.model_files import ModelFiles
+from pipelines.segmentation.inference.network import build_network, plan_of_checkpoint
+from pipelines.segmentation.plans.network_plan import NetworkPlan
+
+logger = logging.getLogger(__name__)
+
+
+def convert(files: ModelFiles, plan: NetworkPlan, checkpoint: Path) -> Any:
+    """Return one of a model's networks as an ``openvino.Model``.
+
+    Parameters
+    ----------
+    files : ModelFiles
+        A model that may be loaded.
+    plan : NetworkPlan
+        Its configuration.
+    checkpoint : pathlib.Path
+        One of ``files.checkpoints``.
+    """
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    module = build_network(files, plan, checkpoint)
+    example = torch.zeros(1, plan.n_channels, *plan.patch_size)
+    front_end = FrontEndManager().load_by_framework("pytorch")
+    with torch.no_grad(), warnings.catch_warnings():
+        # Tracing warns of itself and of size checks that are constant here.
+        warnings.simplefilter("ignore")
+        decoder = TorchScriptPythonDecoder(module, example_input=example)
+        return front_end.convert(front_end.load(decoder))
+
+
+def convert_to_folder(files: ModelFiles, folder: Path) -> list[Path]:
+    """Convert a model's networks for shipping with it.
+
+    Parameters
+    ----------
+    files : ModelFiles
+        A model that may be loaded.
+    folder : pathlib.Path
+        Where ``<fold>.xml`` and ``<fold>.bin`` are written.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files written.
+    """
+    plan = files.plan or plan_of_checkpoint(files)
+    written = []
+    for checkpoint in files.checkpoints:
+        path = folder / f"{checkpoint.parent.name}.xml"
+        keep(convert(files, plan, checkpoint), path)
+        written += [path, path.with_suffix(".bin")]
+    return written
+
+
+def keep(model: Any, path: Path) -> None:
+    """Write a converted network so that another process never sees half of it.
+
+    Parameters
+    ----------
+    model : openvino.Model
+        The network.
+    path : pathlib.Path
+        Its ``.xml`` file; the weights go beside it. Where the folder cannot be written to, the
+        network is not kept.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent))
+    except OSError as error:
+        logger.info("The converted network is not kept: %s", error)
+        return
+    try:
+        # Weights stay in float32: halving them would change labels at muscle borders.
+        ov.save_model(model, temporary / path.name, compress_to_fp16=False)
+        for suffix in (".bin", ".xml"):  # the .xml is what a reader looks for
+            (temporary / path.name).with_suffix(suffix).replace(path.with_suffix(suffix))
+    finally:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(temporary)

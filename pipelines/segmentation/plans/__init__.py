@@ -1,0 +1,1 @@
+"""What a model's plans say, and the preparation of images that they prescribe."""

@@ -1,0 +1,1 @@
+"""What to think of labels, whoever made them: confidence, continuity, plausibility."""

@@ -1,0 +1,1 @@
+"""Left, right or one limb: call :func:`splitting.split_sides`."""

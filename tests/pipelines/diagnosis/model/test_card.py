@@ -1,0 +1,99 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import pandas as pd
+import pytest
+
+from pipelines.diagnosis.model.card import model_card
+from tests.pipelines.diagnosis.stored_models import trained_model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return trained_model()[0]
+
+
+def test_says_what_must_be_said(model):
+    text = model_card(model)
+    assert text.startswith("# Model card: small\n")
+    assert "not a medical device" in text
+    assert "Trained on **simulated patients**" in text
+    assert "must not be applied to anybody" in text
+    assert "70 samples of 70 patients" in text
+    assert "Licence: CC0-1.0." in text
+    assert "doi:10.1002/jcsm.13815" in text
+    assert "Knows only: A (Disease of A), B, C." in text
+    assert "Profile `quick`: 3 outer and 2 inner folds" in text
+    assert "class weights (not the oversampling of the published method)" in text
+
+
+def test_figures_are_those_of_the_evaluation(model):
+    text = model_card(model)
+    figure = model.headline["balanced_accuracy"]
+    assert (
+        f"| Balanced accuracy | {figure['value']:.3f} | {figure['lower']:.3f} to "
+        f"{figure['upper']:.3f} | {figure['fold_mean']:.3f} ± {figure['fold_sd']:.3f} |"
+    ) in text
+    assert "70 samples, 70 patients, 3 folds" in text
+    classes = model.tables["classes"].set_index(["class", "measure"])["value"]
+    assert f"| B | 24 | {classes[('B', 'sensitivity')]:.3f} |" in text
+    assert f"temperature {model.ensemble.temperature:.3f}, fitted on out-of-fold margins" in text
+    assert f"Measured coverage {model.headline['conformal']['coverage']:.3f}" in text
+    subgroups = model.tables["subgroups"]
+    women = subgroups[(subgroups["level"] == "F") & (subgroups["measure"] == "balanced_accuracy")]
+    assert f"| sex: F | {women['n_samples'].iloc[0]} |" in text
+
+
+def test_averaged_probabilities_are_not_called_calibrated(model):
+    text = model_card(replace(model, ensemble=replace(model.ensemble, combine="probabilities")))
+    assert "**Not calibrated**: the probabilities of the members are averaged" in text
+    assert "divided by the temperature" not in text
+
+
+def test_tables_are_well_formed(model):
+    lines = model_card(model).splitlines()
+    for line, below in pairwise(lines):
+        if line.startswith("|") and below.startswith("|"):
+            assert line.count("|") == below.count("|")
+
+
+def test_real_patients_are_named_so_and_protected(model):
+    text = model_card(replace(model, origin="real"))
+    assert "Trained on real patients" in text
+    assert "**Treat the folder as patient data**" in text
+    assert "simulated" not in text.replace("simulated-", "")
+
+
+def test_sections_without_data_say_so(model):
+    bare = replace(
+        model, headline={}, tables={}, conformal=None, novelty=None, protocol={}, versions={}
+    )
+    text = model_card(bare)
+    assert "Not evaluated." in text
+    assert "## Subgroups\n\nNot measured." in text
+    assert "## Leakage audit\n\nNot done." in text
+    assert "No conformal sets: too few patients" in text
+    assert "No flag for patients unlike the training data" in text
+    assert "libraries of unknown versions" in text
+
+
+def test_audit_lists_warnings_first_and_keeps_the_table(model):
+    audit = pd.DataFrame(
+        {
+            "target": ["scale", "study", "diagnosis"],
+            "stage": ["relative", "relative", "mask"],
+            "within": ["disease", "all", "all"],
+            "attacker": ["trees", "trees", "trees"],
+            "auc": [0.55, 0.91, 0.7],
+            "lower": [0.5, 0.9, 0.6],
+            "upper": [0.6, 0.95, 0.8],
+            "n": [70, 70, 70],
+            "level": ["pass", "warn", "info"],
+            "text": ["fine", "study | leaks", "not judged"],
+        }
+    )
+    text = model_card(replace(model, tables={"audit": audit}))
+    warn = "| warn | study | relative | all | 0.910 | 70 | study / leaks |"
+    passed = "| pass | scale | relative | disease | 0.550 | 70 | fine |"
+    assert text.index(warn) < text.index(passed)
+    assert "not judged" not in text

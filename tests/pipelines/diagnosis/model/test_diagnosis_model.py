@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from pipelines.diagnosis.model.diagnosis_model import build_model
+from pipelines.diagnosis.training.nested import run_nested
+from pipelines.diagnosis.training.refit import refit_ensemble
+from pipelines.diagnosis.trust.novelty import prediction_entropy
+from pipelines.harmonization.harmonize import HarmonizationOptions
+from tests.pipelines.diagnosis.small_cohorts import small_cohort, tiny_protocol
+
+
+@pytest.fixture(scope="module")
+def averaged():
+    """A model whose members' probabilities are averaged, and the search behind it."""
+    native, labels = small_cohort((24, 24, 22), seed=3)
+    protocol = tiny_protocol(combine="probabilities")
+    nested = run_nested(native, labels, HarmonizationOptions(), protocol)
+    ensemble = refit_ensemble(native, labels, nested)
+    model = build_model(
+        "averaged", ensemble, nested, native, labels, origin="simulated", created="2026-01-02"
+    )
+    return model, nested
+
+
+def test_averaged_probabilities_are_not_calibrated(averaged):
+    model, _ = averaged
+    assert not model.calibrated
+    assert model.ensemble.temperature == 1
+
+
+def test_what_is_usual_are_the_probabilities_that_are_given(averaged):
+    model, nested = averaged
+    given = prediction_entropy(nested.probabilities)
+    assert np.isin(model.novelty.reference.entropy, given).all()

@@ -1,0 +1,134 @@
+"""Tables of text are read as they stand, and files that are no such table are refused."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import DataError
+from pipelines.harmonization.scores.text_table import iterate_text_table, read_text_table
+
+
+def read(text, **options):
+    return read_text_table(io.StringIO(text), "scores.tsv", **options)
+
+
+def test_cells_stay_text_and_rows_know_their_line() -> None:
+    table = read("participant_id\tVL\n sub-1\t0\n\nsub-2\tn/a\n\n")
+    assert table.columns.tolist() == ["participant_id", "VL"]
+    assert table.to_numpy().tolist() == [[" sub-1", "0"], ["sub-2", "n/a"]]
+    assert table.index.tolist() == [2, 4]
+
+
+def test_long_tables_come_in_parts() -> None:
+    text = "a\tb\n" + "".join(f"{i}\t{i}\n" for i in range(7))
+    parts = list(iterate_text_table(io.StringIO(text), "scores.tsv", rows=3))
+    assert [len(p) for p in parts] == [3, 3, 1]
+    assert parts[2].index.tolist() == [8]
+    assert parts[2]["a"].tolist() == ["6"]
+
+
+def test_a_byte_order_mark_quotes_and_other_separators_are_understood() -> None:
+    assert read('\ufeffa,"b"\n1,2\n', separator=",").columns.tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_rows_count_whatever_ends_a_line_and_however_many_are_blank(end) -> None:
+    table = read_text_table(
+        io.StringIO(end.join(["a\tb", "", "1\t2", "\t", "3\t4", ""]), newline=""), "scores.tsv"
+    )
+    assert table.to_numpy().tolist() == [["1", "2"], ["3", "4"]]
+    assert table.index.tolist() == [3, 5]
+
+
+def test_quotes_hold_a_cell_together_and_stray_ones_are_text() -> None:
+    table = read('"a"\tb\n"1\t2"\t"3 ""x"""\n5" needle\t6"\n')
+    assert table.columns.tolist() == ["a", "b"]
+    assert table.to_numpy().tolist() == [["1\t2", '3 "x"'], ['5" needle', '6"']]
+
+
+def test_one_column_is_a_table() -> None:
+    """A participants.tsv that only lists participants is valid BIDS."""
+    assert read("participant_id\nsub-01\n")["participant_id"].tolist() == ["sub-01"]
+
+
+def test_a_table_without_rows_has_none() -> None:
+    table = read("a\tb\n")
+    assert table.empty
+    assert table.columns.tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("", "scores.tsv is empty, or its first line is.", "header line"),
+        ("\na\tb\n1\t2\n", "scores.tsv is empty, or its first line is.", "header line"),
+        (
+            "a,b,c\n1,2,3\n",
+            "scores.tsv has only one column, 'a,b,c'; the header seems to be separated by commas.",
+            "Separate the columns by tabs.",
+        ),
+        (
+            "a;b\n1;2\n",
+            "scores.tsv has only one column, 'a;b'; the header seems to be separated by "
+            "semicolons.",
+            "Separate the columns by tabs.",
+        ),
+        ("a\tVL\tVL\n", "scores.tsv has more than one column 'VL'.", "Delete or rename"),
+        ("a\t\tc\n", "scores.tsv: column 2 has no name.", "Name or delete it."),
+        ("a\tb\n1\t2\t3\n", "scores.tsv, row 2 has 3 cells, but the header has 2.", "n/a"),
+        ("a\tb\n1\t2\n1\t2\t3\n", "scores.tsv, row 3 has 3 cells, but the header has 2.", "n/a"),
+        ("a\tb\n1\n", "scores.tsv, row 2 has 1 cell, but the header has 2.", "n/a"),
+        ("a\tb\n1\n1\t2\n", "scores.tsv, row 2 has 1 cell, but the header has 2.", "n/a"),
+        ("a\tb\n1\t2\n\n1\n", "scores.tsv, row 4 has 1 cell, but the header has 2.", "n/a"),
+        (
+            'a\tb\n"1\t2\n1\t"2"\n',
+            "scores.tsv, row 2, column 'a': nothing closes the quotation mark before '1\\t2'.",
+            "Delete it, or write one at the end of the cell too.",
+        ),
+        (
+            'a\tb\n1\t2\n1\t"\n',
+            "scores.tsv, row 3, column 'b': nothing closes the quotation mark before ''.",
+            "Delete it",
+        ),
+        (
+            'a\tb\n1\t"' + "x" * 100 + "\n",
+            "scores.tsv, row 2, column 'b': nothing closes the quotation mark before "
+            f"'{'x' * 59}…'.",
+            "Delete it",
+        ),
+        ('a\tb\n1\t2\t"3\n', "scores.tsv, row 2 has 3 cells, but the header has 2.", "n/a"),
+        (
+            'a\t"b\n1\t2\n',
+            "scores.tsv, row 1: nothing closes the quotation mark before 'b'.",
+            "Delete it",
+        ),
+        (
+            "x" * 100 + ",y\n1,2\n",
+            f"scores.tsv has only one column, '{'x' * 59}…'; the header seems to be separated by "
+            "commas.",
+            "Separate the columns by tabs.",
+        ),
+        (
+            'a\tb\n1\t"' + "x" * 200_000 + '"\n',
+            "scores.tsv cannot be read as a table: field larger than field limit (131072).",
+            "Check it.",
+        ),
+    ],
+)
+def test_what_is_no_table_is_named(text, message, hint) -> None:
+    with pytest.raises(DataError) as error:
+        read(text)
+    assert error.value.message == message
+    assert hint in error.value.hint
+
+
+def test_a_workbook_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "scores.tsv"
+    path.write_bytes(b"PK\x03\x04\xff\xfe\x00")
+    with (
+        path.open(encoding="utf-8", newline="") as stream,
+        pytest.raises(DataError, match=r"scores\.tsv is no text in UTF-8") as error,
+    ):
+        read_text_table(stream, "scores.tsv")
+    assert "workbook" in error.value.hint
