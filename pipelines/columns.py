@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from pipelines.package_data import read_json
+from pipelines.package_data import package_json
 
 Columns = Mapping[str, Mapping[str, Any]]
 
@@ -41,7 +41,7 @@ def described_tables(package: str) -> Mapping[str, Columns]:
         Table name to column name to its BIDS sidecar entry. A column that several tables describe
         alike is written once, under ``shared``, and stands as an empty entry in the tables.
     """
-    content: dict[str, dict[str, dict[str, Any]]] = read_json(package, "columns.json")
+    content: dict[str, dict[str, dict[str, Any]]] = package_json(package, "columns.json")
     shared = content.pop(_SHARED, {})
     return {
         table: {name: entry or shared[name] for name, entry in columns.items()}

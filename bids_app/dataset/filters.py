@@ -17,7 +17,7 @@ from typing import Literal
 
 from bids_app.dataset.naming import FileName, entity_keys, kinds, normalize_suffix, rule_for
 from bids_app.errors import AppError, ExitCode
-from bids_app.files.sidecars import read_json
+from bids_app.files.sidecars import read_json_file
 
 ANY: Literal["*"] = "*"
 
@@ -67,9 +67,9 @@ def read_filter_file(path: Path) -> Filters:
     ------
     AppError
         ``USAGE`` if it names an unknown kind or entity or a value of the wrong type; as
-        :func:`bids_app.files.sidecars.read_json` if it cannot be read.
+        :func:`bids_app.files.sidecars.read_json_file` if it cannot be read.
     """
-    content = read_json(path)
+    content = read_json_file(path)
     if not isinstance(content, dict):
         raise _wrong(path, "must hold an object", '{"water": {"acquisition": "dixon"}}')
     filters = {}

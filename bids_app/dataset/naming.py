@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 
-from pipelines.package_data import read_json, read_rows
+from pipelines.package_data import package_json, package_rows
 
 # What a scan without a part- entity holds.
 DEFAULT_PART = "mag"
@@ -90,7 +90,7 @@ def entity_keys() -> dict[str, str]:
     In the order in which entities stand in our file names, e.g. ``{"acquisition": "acq"}``.
     """
     keys = {}
-    for entity in read_json(__package__, "mids_entities.json")["entities"]:
+    for entity in package_json(__package__, "mids_entities.json")["entities"]:
         match = re.search(r"([a-z]+)-\(", entity["pattern"])
         if match is not None:
             keys[entity["name"]] = match[1]
@@ -99,7 +99,7 @@ def entity_keys() -> dict[str, str]:
 
 @cache
 def _rules() -> tuple[NameRule, ...]:
-    rows = read_rows(__package__, "scan_kinds.tsv")
+    rows = package_rows(__package__, "scan_kinds.tsv")
     return tuple(
         NameRule(
             row["pattern"],

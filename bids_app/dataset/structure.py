@@ -20,7 +20,7 @@ from bids_app.dataset.sessions import Dataset, parse_name
 from bids_app.dataset.tree import PARTICIPANT_PREFIX, SESSION_PREFIX, labels_in, list_folder
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.reading import read_text
-from bids_app.files.sidecars import read_json
+from bids_app.files.sidecars import read_json_file
 from bids_app.session_id import SessionId
 
 # How many problems one message lists.
@@ -94,7 +94,7 @@ def _check_description(root: Path) -> tuple[list[str], list[str]]:
     if not path.exists():
         return [], [f"{root} has no dataset_description.json; MIDS converters write none."]
     try:
-        content = read_json(path)
+        content = read_json_file(path)
     except AppError as error:
         return [error.message.removesuffix(".")], []
     if not isinstance(content, dict):

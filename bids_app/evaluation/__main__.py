@@ -19,7 +19,7 @@ from bids_app.files.provenance import generated_by
 from bids_app.files.tables import table_text
 from bids_app.running.logs import LOGGER, log_error, log_exit_code, start_logging
 from bids_app.version import __version__
-from pipelines.segmentation.evaluation.tables import ALL, Table, summary_table
+from pipelines.segmentation.evaluation.tables import ALL, EvaluationTables, summary_table
 
 if TYPE_CHECKING:
     from bids_app.evaluation.pairing import ScanImage
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     start_logging(0)
     try:
-        evaluate(parse_options(sys.argv[1:] if argv is None else argv))
+        compare_folders(parse_options(sys.argv[1:] if argv is None else argv))
     except AppError as error:
         return int(log_error(error))
     except OSError as error:
@@ -109,7 +109,7 @@ def parse_options(argv: Sequence[str]) -> Options:
     return options
 
 
-def evaluate(options: Options) -> None:
+def compare_folders(options: Options) -> None:
     """Compare the label images of two folders and write the tables and figures.
 
     Raises
@@ -119,7 +119,7 @@ def evaluate(options: Options) -> None:
     """
     from bids_app.evaluation.pairing import find_label_images, pair_label_images
     from bids_app.files.derivatives import prepare_output
-    from pipelines.segmentation.evaluation.tables import muscle_table
+    from pipelines.segmentation.evaluation.tables import agreement_table
 
     pairing = pair_label_images(
         find_label_images(options.reference_dir), find_label_images(options.evaluated_dir)
@@ -135,7 +135,7 @@ def evaluate(options: Options) -> None:
         "Unpaired": [str(path) for path in pairing.unpaired],
     }
     rows = _compare(options, pairing.pairs, maps)
-    write_evaluation(options.output_dir, muscle_table(rows), origin)
+    write_evaluation(options.output_dir, agreement_table(rows), origin)
 
 
 def _compare(
@@ -247,13 +247,13 @@ def write_evaluation(output_dir: Path, muscles: pd.DataFrame, origin: Mapping[st
     output_dir : Path
         Existing folder; files of an earlier evaluation are replaced.
     muscles : DataFrame
-        From :func:`pipelines.segmentation.evaluation.tables.muscle_table`.
+        From :func:`pipelines.segmentation.evaluation.tables.agreement_table`.
     origin : Mapping
         What was compared, for the JSON files.
     """
     summary = summary_table(muscles)
     origin = {"GeneratedBy": [generated_by()], **origin}
-    for table, frame in ((Table.MUSCLES, muscles), (Table.SUMMARY, summary)):
+    for table, frame in ((EvaluationTables.MUSCLES, muscles), (EvaluationTables.SUMMARY, summary)):
         path = output_dir / f"evaluation_{table.value}.tsv"
         write_text(path, table_text(frame))
         write_json(path.with_suffix(".json"), {**table.columns, **origin})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bids_app.files.derivatives import sidecar
 from bids_app.files.provenance import generated_by
 from bids_app.files.result_writer import SessionWriter
-from pipelines.package_data import read_json
+from pipelines.package_data import package_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +100,7 @@ def _without_empty_sessions(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 @cache
 def _descriptions() -> dict[str, Any]:
-    content: dict[str, Any] = read_json(__package__, "group_columns.json")
+    content: dict[str, Any] = package_json(__package__, "group_columns.json")
     return content
 
 

@@ -16,7 +16,7 @@ from bids_app.errors import AppError, ExitCode
 from bids_app.files.derivatives import BIDSIGNORE, write_json, write_text
 from bids_app.options.settings import INPUT_NAME, Settings
 from bids_app.version import __version__
-from pipelines.package_data import read_yaml
+from pipelines.package_data import package_yaml
 
 if TYPE_CHECKING:
     pass
@@ -35,7 +35,7 @@ class Citation:
 @cache
 def citations() -> Sequence[Citation]:
     """Return every work a result may rest on."""
-    return [Citation(**entry) for entry in read_yaml(__package__, "citations.yaml")]
+    return [Citation(**entry) for entry in package_yaml(__package__, "citations.yaml")]
 
 
 # Data that are not of a person say so at the top of the page.

@@ -48,7 +48,7 @@ class EchoTimes:
     stored_unit: Literal["ms", "s"]
 
 
-def read_json(path: Path) -> Any:
+def read_json_file(path: Path) -> Any:
     """Read a JSON file; NaN and Infinity, which JSON does not have, become None.
 
     Raises
@@ -73,7 +73,7 @@ def read_metadata(sidecars: Sequence[Path], image: Path) -> Metadata:
     Raises
     ------
     AppError
-        As :func:`read_json`; ``BAD_DATA`` for a file that holds neither an object nor a list.
+        As :func:`read_json_file`; ``BAD_DATA`` for a file that holds neither an object nor a list.
     """
     fields: dict[str, Any] = {}
     flags = [] if sidecars else [f"{image.name} has no sidecar JSON."]

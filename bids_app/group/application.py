@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bids_app.errors import as_app_errors
-from bids_app.group.cohort import Cohort
+from bids_app.group.cohort import HarmonizedCohort
 from bids_app.options.settings import Settings
 from bids_app.running.logs import progress_bar
 from bids_app.running.machine import available_cpus
@@ -39,7 +39,7 @@ class Applied:
     cautions: list[str]
 
 
-def open_model(folder: Path) -> "DiagnosisModel":
+def open_diagnosis_model(folder: Path) -> "DiagnosisModel":
     """Load a diagnosis model.
 
     Raises
@@ -57,7 +57,7 @@ def apply_to_cohort(
     settings: Settings,
     model: "DiagnosisModel",
     folder: Path,
-    cohort: Cohort,
+    cohort: HarmonizedCohort,
     trained_on: "pd.Index[Any] | None" = None,
 ) -> Applied:
     """Rank diagnoses for the samples of a cohort.
@@ -70,7 +70,7 @@ def apply_to_cohort(
         The model.
     folder : Path
         Where it lies.
-    cohort : Cohort
+    cohort : HarmonizedCohort
         The samples.
     trained_on : Index, optional
         Samples that the model was trained on in this run; they are left out.
@@ -120,7 +120,7 @@ def answer_tables(
 
 
 def _interactions(
-    settings: Settings, model: "DiagnosisModel", cohort: Cohort
+    settings: Settings, model: "DiagnosisModel", cohort: HarmonizedCohort
 ) -> "dict[str, pd.DataFrame]":
     """Measure which features act together for the chosen diagnosis."""
     from pipelines.diagnosis.explanation.interactions import (
@@ -156,7 +156,7 @@ def known_patients(samples: "pd.DataFrame", trained_on: "pd.Index[Any]") -> list
     ]
 
 
-def _familiar(model: "DiagnosisModel", cohort: Cohort) -> list[str]:
+def _familiar(model: "DiagnosisModel", cohort: HarmonizedCohort) -> list[str]:
     """Warn about studies that the model was trained on: it may know their patients."""
     trained = set(model.training.loc[model.training["group"] == "study", "value"].astype(str))
     known = sorted(trained & set(cohort.native.samples["study"].astype(str)))

@@ -30,7 +30,7 @@ _SAMPLE_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Cohort:
+class HarmonizedCohort:
     """Scores of all samples, and how they are made comparable.
 
     Attributes
@@ -94,7 +94,7 @@ class Cohort:
         return pd.concat([people, measured], axis=1).reset_index()
 
 
-def harmonize(gathered: Gathered, how: "HarmonizationOptions | Harmonization") -> Cohort:
+def harmonize(gathered: Gathered, how: "HarmonizationOptions | Harmonization") -> HarmonizedCohort:
     """Bring the scores of all samples to one scale.
 
     Parameters
@@ -114,10 +114,10 @@ def harmonize(gathered: Gathered, how: "HarmonizationOptions | Harmonization") -
 
     native = to_native(gathered.table)
     fitted = how if isinstance(how, Harmonization) else fit_harmonization(native, how)
-    return Cohort(gathered, native, fitted)
+    return HarmonizedCohort(gathered, native, fitted)
 
 
-def audit(cohort: Cohort, seed: int) -> "pd.DataFrame":
+def audit(cohort: HarmonizedCohort, seed: int) -> "pd.DataFrame":
     """Measure what the features give away, see :func:`pipelines.harmonization.audit.leakage`.
 
     Returns

@@ -10,7 +10,7 @@ from bids_app.dataset.labels import enumerate_labels
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.provenance import DataOrigin, bids_uri, data_origin
 from bids_app.files.reading import checksum
-from bids_app.files.sidecars import read_json
+from bids_app.files.sidecars import read_json_file
 from bids_app.files.tables import read_tsv
 from bids_app.group.own_results import OwnResult, doubts, find_results, read_results
 from bids_app.group.score_doubts import contradictions, similar_diagnoses, undescribed_people
@@ -276,7 +276,7 @@ def _dataset_of(root: Path) -> Path | None:
     if is_there(root / "participants.tsv"):
         return root
     description = root / "dataset_description.json"
-    content: Any = read_json(description) if description.exists() else {}
+    content: Any = read_json_file(description) if description.exists() else {}
     links = content.get("DatasetLinks") if isinstance(content, dict) else None
     link = links.get(INPUT_NAME) if isinstance(links, dict) else None
     if not isinstance(link, str):

@@ -11,8 +11,8 @@ from bids_app.files.derivatives import write_text
 from bids_app.files.group_files import MODELS, REPORT, SUMMARY, write_tables
 from bids_app.files.provenance import GROUP_PACKAGES, generated_by, run_info, software_versions
 from bids_app.files.result_writer import GroupId, SessionWriter, session_writer
-from bids_app.group.application import Applied, apply_to_cohort, open_model
-from bids_app.group.cohort import Cohort, audit, harmonization_options, harmonize
+from bids_app.group.application import Applied, apply_to_cohort, open_diagnosis_model
+from bids_app.group.cohort import HarmonizedCohort, audit, harmonization_options, harmonize
 from bids_app.group.gathering import (
     Sources,
     cautions,
@@ -84,7 +84,7 @@ def _run(
     if settings.train is not None:
         check_training(settings)
     folder, trained_on = settings.diagnosis_model, None
-    model = None if folder is None else open_model(folder)
+    model = None if folder is None else open_diagnosis_model(folder)
     gathered = gather(sources, read_muscle_names(settings))
     found += _warned(gathered.doubts)
     samples = gathered.table.samples
@@ -125,7 +125,7 @@ def _warned(sentences: list[str]) -> list[str]:
     return sentences
 
 
-def _audit(cohort: Cohort, seed: int, found: list[str]) -> "dict[str, pd.DataFrame]":
+def _audit(cohort: HarmonizedCohort, seed: int, found: list[str]) -> "dict[str, pd.DataFrame]":
     """Audit a cohort that is large enough; else say so."""
     try:
         return {"audit": audit(cohort, seed)}
@@ -135,7 +135,9 @@ def _audit(cohort: Cohort, seed: int, found: list[str]) -> "dict[str, pd.DataFra
         return {}
 
 
-def _summary(cohort: Cohort, found: list[str], applied: Applied | None) -> Mapping[str, Any]:
+def _summary(
+    cohort: HarmonizedCohort, found: list[str], applied: Applied | None
+) -> Mapping[str, Any]:
     """Say how the tables were made, for the page and for later readers."""
     return {
         "Cautions": found,

@@ -15,7 +15,7 @@ from bids_app.dataset.tree import PARTICIPANT_PREFIX, natural_key
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.provenance import bids_uri
 from bids_app.files.reading import checksum, read_bytes
-from bids_app.files.sidecars import read_json
+from bids_app.files.sidecars import read_json_file
 from bids_app.files.tables import read_tsv
 from bids_app.group.score_doubts import undescribed_people, unscored_rows
 
@@ -284,7 +284,7 @@ def _text_of(described: Mapping[str, Any], key: str, sidecar: Path) -> str | Non
 def _read_sidecar(path: Path) -> Mapping[str, Any]:
     if not is_there(path):
         return {}
-    content = read_json(path)
+    content = read_json_file(path)
     if not isinstance(content, dict):
         raise AppError(
             f"{path} holds no JSON object.", ExitCode.BAD_DATA, 'A sidecar is {"Scale": "0-4"}.'

@@ -13,7 +13,7 @@ from bids_app.files.derivatives import replace_folder, write_text
 from bids_app.files.group_files import MODELS
 from bids_app.files.reading import checksum, read_text
 from bids_app.files.tables import read_tsv
-from bids_app.group.cohort import Cohort
+from bids_app.group.cohort import HarmonizedCohort
 from bids_app.options.settings import Settings
 from bids_app.running.executors import open_executor
 from bids_app.running.logs import LOGGER, Progress, progress_bar
@@ -27,7 +27,7 @@ from pipelines.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipelines.diagnosis.cohort import Cohort as TrainingCohort
+    from pipelines.diagnosis.cohort import Cohort
     from pipelines.diagnosis.ensemble.average import Ensemble
     from pipelines.diagnosis.evaluation.evaluate import Evaluation
     from pipelines.diagnosis.model.diagnosis_model import DiagnosisModel
@@ -67,7 +67,7 @@ def check_training(settings: Settings) -> None:
 
 def train(
     settings: Settings,
-    cohort: Cohort,
+    cohort: HarmonizedCohort,
     tables: "Mapping[str, pd.DataFrame]",
     work_dir: Path,
     log_file: Path,
@@ -78,7 +78,7 @@ def train(
     ----------
     settings : Settings
         Choices of the run; ``train`` names the model.
-    cohort : Cohort
+    cohort : HarmonizedCohort
         The samples.
     tables : Mapping of str to DataFrame
         Tables to keep with the model beside those of the evaluation.
@@ -172,7 +172,7 @@ def protocol_of(settings: Settings) -> "Protocol":
         raise AppError(f"Training protocol: {error.message}", ExitCode.USAGE, error.hint) from error
 
 
-def _read_readers(path: Path | None, selected: "TrainingCohort") -> "pd.DataFrame | None":
+def _read_readers(path: Path | None, selected: "Cohort") -> "pd.DataFrame | None":
     """Read the answers of readers; mistakes show now, not after hours of training."""
     from pipelines.diagnosis.evaluation.reader_answers import read_answers
     from pipelines.diagnosis.evaluation.readers import find_cases
@@ -193,7 +193,7 @@ def _read_readers(path: Path | None, selected: "TrainingCohort") -> "pd.DataFram
 
 
 def _evaluate(
-    cohort: Cohort,
+    cohort: HarmonizedCohort,
     nested: "NestedResult",
     ensemble: "Ensemble",
     readers: "pd.DataFrame | None",
@@ -218,7 +218,10 @@ def _evaluate(
 
 
 def _without_studies(
-    cohort: Cohort, nested: "NestedResult", map_tasks: "Executor | None", progress: Progress
+    cohort: HarmonizedCohort,
+    nested: "NestedResult",
+    map_tasks: "Executor | None",
+    progress: Progress,
 ) -> "dict[str, pd.DataFrame]":
     """Evaluate ensembles on whole studies that they were trained without, if there are several."""
     from pipelines.diagnosis.evaluation.evaluate import evaluate
@@ -243,7 +246,7 @@ def _without_studies(
     return {f"studies_{name}": evaluation.tables[name] for name in _STUDY_TABLES}
 
 
-def _importance(cohort: Cohort, nested: "NestedResult") -> "pd.DataFrame":
+def _importance(cohort: HarmonizedCohort, nested: "NestedResult") -> "pd.DataFrame":
     """Summarize how every sample is explained by the ensemble that had not seen it."""
     import pandas as pd
 

@@ -64,10 +64,10 @@ def _rows(what: str, registry: Path | None) -> tuple[list[dict[str, Any]], Seque
         return [asdict(m) for m in muscles().values()], ("name", "region", "abbreviation", "index")
     if what == "scales":
         return [asdict(s) for s in scales().values()], ("name", "lowest", "highest", "description")
-    from pipelines.segmentation.catalogue.registry import listing as models
+    from pipelines.segmentation.catalogue.registry import list_models
 
     with as_app_errors():
-        rows = [asdict(m) for m in models(registry)]
+        rows = [asdict(m) for m in list_models(registry)]
     return rows, ("name", "version", "region", "licence", "source")
 
 

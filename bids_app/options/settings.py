@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bids_app.errors import AppError, ExitCode
-from pipelines.package_data import read_json
+from pipelines.package_data import package_json
 
 AnalysisLevel = Literal["participant", "group"]
 FatFractionUnits = Literal["auto", "fraction", "percent", "permille"]
@@ -296,7 +296,7 @@ def parse_device(text: str) -> str:
 @cache
 def fat_spectra() -> tuple[str, ...]:
     """Return the names of the fat spectra, read without the numerical code that uses them."""
-    return tuple(read_json("pipelines.water_fat.separation", "spectra.json"))
+    return tuple(package_json("pipelines.water_fat.separation", "spectra.json"))
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,7 @@ from bids_app.files.group_files import describe_columns
 from bids_app.files.provenance import generated_by
 from bids_app.files.reading import checksum
 from bids_app.files.result_writer import SessionWriter
-from bids_app.group.application import answer_tables, open_model
+from bids_app.group.application import answer_tables, open_diagnosis_model
 from bids_app.group.own_results import MUSCLE_TABLE_ENDING, OwnResult, session_rows
 from bids_app.group.studies import read_people_of
 from bids_app.options.settings import INPUT_NAME, Settings
@@ -34,7 +34,7 @@ def session_model(folder: Path) -> "DiagnosisModel":
     AppError
         ``UNAVAILABLE`` if it is missing, damaged or not one of ours.
     """
-    return open_model(folder)
+    return open_diagnosis_model(folder)
 
 
 def model_identity(settings: Settings) -> dict[str, Any] | None:

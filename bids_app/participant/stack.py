@@ -23,7 +23,7 @@ from bids_app.running.resources import ResourceMonitor
 from pipelines.arrays import Array
 from pipelines.errors import PipelineError
 from pipelines.geometry import restore
-from pipelines.quantification.columns import Table
+from pipelines.quantification.columns import MuscleTables
 from pipelines.quantification.options import QuantificationOptions
 from pipelines.quantification.profile import slice_profile
 from pipelines.quantification.table import add_confidence, muscle_table
@@ -113,8 +113,8 @@ def write_results(task: StackTask, results: StackResults, writer: SessionWriter)
         writer.json(sidecar(name), content)
     writer.table(names.lookup, lookup_table(labelling.labels))
     for name, table, frame in (
-        (names.stats, Table.MUSCLES, results.stats),
-        (names.profile, Table.PROFILE, results.profile),
+        (names.stats, MuscleTables.MUSCLES, results.stats),
+        (names.profile, MuscleTables.PROFILE, results.profile),
     ):
         writer.table(name, frame)
         writer.json(sidecar(name), table_sidecar(task, results, table))

@@ -9,7 +9,7 @@ from bids_app.files.provenance import bids_uri, generated_by, software_versions
 from bids_app.participant.fat_fraction import QuantitativeMap
 from bids_app.participant.stack_results import StackResults
 from pipelines.anatomy.vocabulary import label_values
-from pipelines.quantification.columns import Table
+from pipelines.quantification.columns import MuscleTables
 from pipelines.water_fat.dixon import DixonResult
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def labels_sidecar(task: "StackTask", results: StackResults) -> dict[str, Any]:
     }
 
 
-def table_sidecar(task: "StackTask", results: StackResults, table: Table) -> dict[str, Any]:
+def table_sidecar(task: "StackTask", results: StackResults, table: MuscleTables) -> dict[str, Any]:
     """Describe every column of a table and how it was measured."""
     options = results.options
     return {

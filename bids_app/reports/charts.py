@@ -77,7 +77,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Cell:
+class HeatMapCell:
     """A cell of a heat map: its shade (0-1) and its text."""
 
     shade: float
@@ -98,7 +98,7 @@ class HeatMap:
 
     rows: Sequence[str]
     columns: Sequence[str]
-    cells: Sequence[Sequence[Cell]]
+    cells: Sequence[Sequence[HeatMapCell]]
 
 
 def line_chart(
@@ -154,7 +154,7 @@ def heat_map(rows: Sequence[str], columns: Sequence[str], counts: Float64) -> He
     shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
     cells = [
         [
-            Cell(float(share), f"{count:g}" if count else "")
+            HeatMapCell(float(share), f"{count:g}" if count else "")
             for share, count in zip(share_row, count_row, strict=True)
         ]
         for share_row, count_row in zip(shares, counts, strict=True)

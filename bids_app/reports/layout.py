@@ -9,11 +9,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipelines.package_data import read_yaml
+from pipelines.package_data import package_yaml
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A section: its template, which is also its anchor, and its heading."""
 
     id: str
@@ -95,9 +95,9 @@ class Layout:
     disclaimer: str
     answer_text: str
     data_origins: Mapping[str, str]
-    once: Sequence[Section]
-    per_stack: Sequence[Section]
-    closing: Sequence[Section]
+    once: Sequence[PageSection]
+    per_stack: Sequence[PageSection]
+    closing: Sequence[PageSection]
     mosaic_slices: int
     sides: Mapping[str, str]
     map_column: str
@@ -116,9 +116,9 @@ class Layout:
 @cache
 def layout() -> Layout:
     """Return the order and words of the session page."""
-    content = read_yaml("bids_app.reports.session", "report.yaml")
+    content = package_yaml("bids_app.reports.session", "report.yaml")
     sections = content.pop("sections")
-    content.update({part: [Section(**s) for s in listed] for part, listed in sections.items()})
+    content.update({part: [PageSection(**s) for s in listed] for part, listed in sections.items()})
     for key in ("measures", "details"):
         content[key] = [Measure(**entry) for entry in content[key]]
     content["profile"] = ProfileColumns(**content["profile"])

@@ -12,7 +12,7 @@ from functools import cache
 
 from pipelines.anatomy.vocabulary import Label, LabelSide, muscles
 from pipelines.errors import DataError
-from pipelines.package_data import read_rows
+from pipelines.package_data import package_rows
 
 _SIDE_WORDS: Mapping[str, LabelSide] = {
     "left": "left",
@@ -121,6 +121,6 @@ def _spellings() -> Mapping[str, str | None]:
     for muscle in muscles().values():
         known[muscle.abbreviation.lower()] = muscle.name
         known[muscle.name.replace("_", " ")] = muscle.name
-    for row in read_rows(__package__, "spellings.tsv"):
+    for row in package_rows(__package__, "spellings.tsv"):
         known[row["spelling"]] = None if row["muscle"] == "n/a" else row["muscle"]
     return known

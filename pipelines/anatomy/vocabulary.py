@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.errors import DataError
-from pipelines.package_data import read_rows
+from pipelines.package_data import package_rows
 
 Side = Literal["left", "right"]
 LabelSide = Literal["left", "right", "both"]
@@ -83,7 +83,7 @@ def muscles() -> Mapping[str, Muscle]:
         row["name"]: Muscle(
             int(row["index"]), row["name"], row["region"], row["abbreviation"], row["color"]
         )
-        for row in read_rows(__package__, "muscles.tsv")
+        for row in package_rows(__package__, "muscles.tsv")
     }
 
 
@@ -91,7 +91,7 @@ def muscles() -> Mapping[str, Muscle]:
 def groups() -> Mapping[str, tuple[str, ...]]:
     """Return the muscles of every group, by group name."""
     members: dict[str, list[str]] = {}
-    for row in read_rows(__package__, "groups.tsv"):
+    for row in package_rows(__package__, "groups.tsv"):
         members.setdefault(row["group"], []).append(row["muscle"])
     return {group: tuple(names) for group, names in members.items()}
 
@@ -129,7 +129,7 @@ def read_label_map(name_or_path: str) -> list[Label]:
         If the file cannot be read, or a row is malformed or names an unknown muscle.
     """
     if name_or_path in label_map_names():
-        rows = read_rows(__package__, f"labels/{name_or_path}.tsv")
+        rows = package_rows(__package__, f"labels/{name_or_path}.tsv")
     else:
         try:
             with Path(name_or_path).open(encoding="utf-8", newline="") as stream:

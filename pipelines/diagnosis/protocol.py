@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, Literal, get_args
 
 from pipelines.errors import DataError
-from pipelines.package_data import read_yaml
+from pipelines.package_data import package_yaml
 
 
 @dataclass(frozen=True)
@@ -231,12 +231,12 @@ def _changed_space(
 @cache
 def _profiles() -> dict[str, dict[str, Any]]:
     """Read the profiles."""
-    profiles: dict[str, dict[str, Any]] = read_yaml(__package__, _PROFILES)
+    profiles: dict[str, dict[str, Any]] = package_yaml(__package__, _PROFILES)
     return profiles
 
 
 def load_search_space() -> dict[str, Parameter]:
     """Read the search space; names in `booster` are XGBoost's own."""
-    table = read_yaml(__package__, "search_space.yaml")
+    table = package_yaml(__package__, "search_space.yaml")
     ranges = {**table["booster"], "rounds": table["rounds"], **table["preparation"]}
     return {name: Parameter(**bounds) for name, bounds in ranges.items()}

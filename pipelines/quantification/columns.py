@@ -7,7 +7,7 @@ import pandas as pd
 from pipelines.columns import DescribedTable
 
 
-class Table(DescribedTable):
+class MuscleTables(DescribedTable):
     """The tables that ``columns.json`` describes."""
 
     MUSCLES = "muscles"
@@ -23,7 +23,7 @@ _DTYPES: Mapping[str, str] = {
 }
 
 
-def build_table(table: Table, data: pd.DataFrame) -> pd.DataFrame:
+def build_table(table: MuscleTables, data: pd.DataFrame) -> pd.DataFrame:
     """Give a frame the columns, order and types of a table.
 
     Parameters

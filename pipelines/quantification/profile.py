@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipelines.arrays import Affine, Bool, Float64, Floating, Index, Integer
 from pipelines.geometry import voxel_sizes
-from pipelines.quantification.columns import Table, build_table
+from pipelines.quantification.columns import MuscleTables, build_table
 from pipelines.quantification.options import QuantificationOptions
 from pipelines.quantification.regions import Region, iterate_regions
 
@@ -46,7 +46,7 @@ def slice_profile(
     parts = [
         region_profile(region, affine) for region in iterate_regions(labels, ff, affine, options)
     ]
-    return build_table(Table.PROFILE, pd.concat(parts) if parts else pd.DataFrame())
+    return build_table(MuscleTables.PROFILE, pd.concat(parts) if parts else pd.DataFrame())
 
 
 def region_profile(region: Region, affine: Affine) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.arrays import Affine, Floating, Integer
-from pipelines.quantification.columns import Table, build_table
+from pipelines.quantification.columns import MuscleTables, build_table
 from pipelines.quantification.groups import group_rows
 from pipelines.quantification.measures import muscle_row
 from pipelines.quantification.options import QuantificationOptions
@@ -57,10 +57,10 @@ def muscle_table(
         rows.append(muscle_row(region, profile, affine, noise_floor))
         profiles.append(profile)
     if not rows:
-        return build_table(Table.MUSCLES, pd.DataFrame())
-    muscles = build_table(Table.MUSCLES, pd.DataFrame(rows))
+        return build_table(MuscleTables.MUSCLES, pd.DataFrame())
+    muscles = build_table(MuscleTables.MUSCLES, pd.DataFrame(rows))
     groups = group_rows(muscles, pd.concat(profiles), noise_floor)
-    return add_asymmetry(build_table(Table.MUSCLES, pd.DataFrame([*rows, *groups])))
+    return add_asymmetry(build_table(MuscleTables.MUSCLES, pd.DataFrame([*rows, *groups])))
 
 
 def add_asymmetry(table: pd.DataFrame) -> pd.DataFrame:
@@ -114,7 +114,7 @@ def add_confidence(table: pd.DataFrame, confidence: pd.DataFrame) -> pd.DataFram
         confidence, on=_KEYS, how="left", validate="many_to_one"
     )
     joined.loc[joined["level"] == "group", columns] = float("nan")
-    return build_table(Table.MUSCLES, joined)
+    return build_table(MuscleTables.MUSCLES, joined)
 
 
 def join_stacks(rows: pd.DataFrame) -> pd.DataFrame:

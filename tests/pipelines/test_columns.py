@@ -6,8 +6,8 @@ from enum import StrEnum
 import pytest
 
 from pipelines.columns import DescribedTable, described_tables
-from pipelines.quantification.columns import Table as Quantified
-from pipelines.segmentation.evaluation.tables import Table as Evaluated
+from pipelines.quantification.columns import MuscleTables
+from pipelines.segmentation.evaluation.tables import EvaluationTables
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def test_shared_columns_are_filled_in_and_the_order_stays(package):
 @pytest.mark.parametrize(
     ("tables", "package", "first"),
     [
-        (Quantified, "pipelines.quantification", "level"),
-        (Evaluated, "pipelines.segmentation.evaluation", "case"),
+        (MuscleTables, "pipelines.quantification", "level"),
+        (EvaluationTables, "pipelines.segmentation.evaluation", "case"),
     ],
 )
 def test_tables_of_the_same_name_have_the_columns_of_their_own_package(tables, package, first):

@@ -16,7 +16,7 @@ _ORDER = {"warn": 0, "pass": 1, "info": 2, "skipped": 3}
 
 
 @dataclass(frozen=True)
-class Finding:
+class FindingRow:
     """One measurement.
 
     Attributes
@@ -52,8 +52,8 @@ class AuditView:
         Muscles measured beyond those listed.
     """
 
-    findings: Sequence[Finding]
-    others: Sequence[Finding]
+    findings: Sequence[FindingRow]
+    others: Sequence[FindingRow]
     warnings: int
     muscles: int
 
@@ -80,9 +80,9 @@ def audit_view(table: "pd.DataFrame") -> AuditView:
     )
 
 
-def _finding(row: dict[Any, Any]) -> Finding:
+def _finding(row: dict[Any, Any]) -> FindingRow:
     measured = row["auc"] == row["auc"]
-    return Finding(
+    return FindingRow(
         str(row["level"]),
         str(row["text"]),
         f"{row['auc']:.2f}" if measured else "",

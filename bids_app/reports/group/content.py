@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.group_files import SUMMARY, find_table, table_names
 from bids_app.files.provenance import RunInfo
-from bids_app.files.sidecars import read_json
+from bids_app.files.sidecars import read_json_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +75,7 @@ def read_group_content(folder: Path, root: Path, run: RunInfo) -> GroupContent:
             ExitCode.INPUT_MISSING,
             "Run it first without --reports-only.",
         )
-    summary = read_json(folder / SUMMARY)
+    summary = read_json_file(folder / SUMMARY)
     paths = {name: find_table(name, folder) for name in table_names()}
     tables = {name: _read_table(path, _COLUMNS.get(name)) for name, path in paths.items() if path}
     model = summary.get("Model")

@@ -14,7 +14,7 @@ from bids_app.reports.group.importance_view import importance_view
 from bids_app.reports.group.performance_view import performance_view
 from bids_app.reports.layout import layout, render
 from bids_app.reports.patient_view import PatientsView, patients_view
-from pipelines.package_data import read_yaml
+from pipelines.package_data import package_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ def render_group(content: GroupContent) -> str:
 @cache
 def group_words() -> Mapping[str, Any]:
     """Return the content of ``group_report.yaml``; the comments there say what each key does."""
-    words: Mapping[str, Any] = read_yaml(__package__, "group_report.yaml")
+    words: Mapping[str, Any] = package_yaml(__package__, "group_report.yaml")
     return words
 
 

@@ -19,7 +19,7 @@ _MOST_LEVELS = 10
 
 
 @dataclass(frozen=True)
-class Row:
+class FigureRow:
     """A row of a table: its name and its cells as text."""
 
     name: str
@@ -27,7 +27,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class FigureTable:
     """A table of texts.
 
     Attributes
@@ -39,7 +39,7 @@ class Table:
     """
 
     columns: Sequence[str]
-    rows: Sequence[Row]
+    rows: Sequence[FigureRow]
 
 
 @dataclass(frozen=True)
@@ -75,18 +75,18 @@ class PerformanceView:
     """
 
     sentence: str
-    figures: Table
-    classes: Table
+    figures: FigureTable
+    classes: FigureTable
     confusion: HeatMap
     roc: LineChart
     precision_recall: LineChart
     reliability: LineChart | None
-    calibration: Table | None
+    calibration: FigureTable | None
     calibrated: str
-    conformal: Table | None
-    subgroups: Sequence[tuple[str, Table]]
-    readers: Table | None
-    flags: Table | None
+    conformal: FigureTable | None
+    subgroups: Sequence[tuple[str, FigureTable]]
+    readers: FigureTable | None
+    flags: FigureTable | None
 
 
 def performance_view(
@@ -129,7 +129,7 @@ def performance_view(
     )
 
 
-def _figures(tables: "Mapping[str, pd.DataFrame]", words: Mapping[str, Any]) -> Table:
+def _figures(tables: "Mapping[str, pd.DataFrame]", words: Mapping[str, Any]) -> FigureTable:
     """Compare the ensemble with the comparators, and with itself on unseen studies."""
     by_model: dict[str, Any] = {"ensemble": tables["overall"].set_index("metric")}
     if "comparison" in tables:
@@ -147,10 +147,10 @@ def _figures(tables: "Mapping[str, pd.DataFrame]", words: Mapping[str, Any]) -> 
             else "–"
             for model, part in by_model.items()
         ]
-        rows.append(Row(about["title"], cells))
+        rows.append(FigureRow(about["title"], cells))
     counts = [f"{part['n_samples'].iloc[0]:g}" for part in by_model.values()]
     names = [words["models"].get(model, model) for model in by_model]
-    return Table(names, [*rows, Row("Samples", counts)])
+    return FigureTable(names, [*rows, FigureRow("Samples", counts)])
 
 
 def _with_interval(row: "pd.Series[Any]", scale: float, *, spread: bool) -> str:
@@ -165,7 +165,7 @@ def _with_interval(row: "pd.Series[Any]", scale: float, *, spread: bool) -> str:
     return f"{value}{plus_minus}{unit} ({low}–{high})"
 
 
-def _classes(table: "pd.DataFrame", titles: Mapping[str, str]) -> Table:
+def _classes(table: "pd.DataFrame", titles: Mapping[str, str]) -> FigureTable:
     """Give sensitivity, specificity and the like of every diagnosis."""
     values = table.pivot_table(
         index="class", columns="measure", values="value", sort=False, dropna=False
@@ -173,7 +173,7 @@ def _classes(table: "pd.DataFrame", titles: Mapping[str, str]) -> Table:
     sensitivity = table[table["measure"] == "sensitivity"].set_index("class")
     measures = [name for name in titles if name in values]
     rows = [
-        Row(
+        FigureRow(
             str(name),
             [
                 f"{sensitivity['denominator'].get(name, np.nan):g}",
@@ -184,7 +184,7 @@ def _classes(table: "pd.DataFrame", titles: Mapping[str, str]) -> Table:
         for name in values.index
         if name in sensitivity.index
     ]
-    return Table(["Samples", "Patients", *(titles[name] for name in measures)], rows)
+    return FigureTable(["Samples", "Patients", *(titles[name] for name in measures)], rows)
 
 
 def _confusion(table: "pd.DataFrame") -> HeatMap:
@@ -216,23 +216,25 @@ def _reliability(table: "pd.DataFrame | None") -> LineChart | None:
     return line_chart(curves, "probability of the first answer", "share that was right")
 
 
-def _calibration(table: "pd.DataFrame | None") -> Table | None:
+def _calibration(table: "pd.DataFrame | None") -> FigureTable | None:
     if table is None:
         return None
     values = table.pivot_table(index="metric", columns="probabilities", values="value", sort=False)
     rows = [
-        Row(str(metric).replace("_", " ").capitalize(), [_number(v, 3) for v in values.loc[metric]])
+        FigureRow(
+            str(metric).replace("_", " ").capitalize(), [_number(v, 3) for v in values.loc[metric]]
+        )
         for metric in values.index
     ]
-    return Table([str(name) for name in values], rows)
+    return FigureTable([str(name) for name in values], rows)
 
 
-def _conformal(table: "pd.DataFrame | None") -> Table | None:
+def _conformal(table: "pd.DataFrame | None") -> FigureTable | None:
     if table is None:
         return None
     first = table[table["alpha"] == table["alpha"].iloc[0]]
     rows = [
-        Row(
+        FigureRow(
             ("All diagnoses" if row["class"] == _ALL else str(row["class"]))
             + _SHARED * bool(row["pooled"]),
             [
@@ -245,10 +247,10 @@ def _conformal(table: "pd.DataFrame | None") -> Table | None:
         )
         for row in first.to_dict("records")
     ]
-    return Table(["Stated", "Measured", "Diagnoses in the set, mean", "Patients"], rows)
+    return FigureTable(["Stated", "Measured", "Diagnoses in the set, mean", "Patients"], rows)
 
 
-def _subgroups(table: "pd.DataFrame", words: Mapping[str, Any]) -> list[tuple[str, Table]]:
+def _subgroups(table: "pd.DataFrame", words: Mapping[str, Any]) -> list[tuple[str, FigureTable]]:
     measures = words["subgroup_measures"]
     found = []
     for variable, part in table.groupby("variable", sort=False):
@@ -258,12 +260,12 @@ def _subgroups(table: "pd.DataFrame", words: Mapping[str, Any]) -> list[tuple[st
             first = values.iloc[0]
             cells = [_share(values.loc[name]) if name in values.index else "" for name in measures]
             counts = [f"{first[name]:g}" for name in ("n_samples", "n_patients", "n_classes")]
-            rows.append((first["n_samples"], Row(str(level), [*counts, *cells])))
+            rows.append((first["n_samples"], FigureRow(str(level), [*counts, *cells])))
         if len(rows) > _MOST_LEVELS:
             rows = sorted(rows, key=lambda pair: -pair[0])[:_MOST_LEVELS]
         columns = ["Samples", "Patients", "Diagnoses", *measures.values()]
         title = words["variables"].get(str(variable), str(variable))
-        found.append((title, Table(columns, [row for _, row in rows])))
+        found.append((title, FigureTable(columns, [row for _, row in rows])))
     return found
 
 
@@ -276,11 +278,11 @@ def _share(row: "pd.Series[Any]") -> str:
     return text
 
 
-def _readers(table: "pd.DataFrame | None") -> Table | None:
+def _readers(table: "pd.DataFrame | None") -> FigureTable | None:
     if table is None:
         return None
     rows = [
-        Row(
+        FigureRow(
             f"{row['reader']}, first {row['k']:g}",
             [
                 f"{100 * row['accuracy']:.0f} %",
@@ -291,17 +293,17 @@ def _readers(table: "pd.DataFrame | None") -> Table | None:
         )
         for row in table.to_dict("records")
     ]
-    return Table(["Reader", "Model", "Cases", "Missing answers"], rows)
+    return FigureTable(["Reader", "Model", "Cases", "Missing answers"], rows)
 
 
-def _flags(tables: "Mapping[str, pd.DataFrame]") -> Table | None:
+def _flags(tables: "Mapping[str, pd.DataFrame]") -> FigureTable | None:
     rows = []
     for name, title in (("novelty", "Unlike the training data"), ("near_normal", "Near normal")):
         if name in tables:
             row = tables[name].set_index("class").loc[_ALL]
             cells = [f"{100 * row['flagged_rate']:.1f} %", f"{row['n_patients']:g}"]
-            rows.append(Row(title, cells))
-    return Table(["Raised", "Patients"], rows) if rows else None
+            rows.append(FigureRow(title, cells))
+    return FigureTable(["Raised", "Patients"], rows) if rows else None
 
 
 def _number(value: Any, digits: int = 2) -> str:

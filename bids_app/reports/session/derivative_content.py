@@ -22,7 +22,7 @@ from bids_app.files.derivatives import DATATYPE, StackNames, diagnosis_files, si
 from bids_app.files.images import load_labels, load_volume
 from bids_app.files.provenance import RunInfo
 from bids_app.files.reading import read_text
-from bids_app.files.sidecars import read_json
+from bids_app.files.sidecars import read_json_file
 from bids_app.reports.session.content import (
     Failure,
     LabelEntry,
@@ -152,7 +152,7 @@ def _read_sidecars(there: Mapping[str, Path]) -> dict[str, Mapping[str, Any]]:
 
 
 def _read_sidecar(path: Path) -> Mapping[str, Any]:
-    content = read_json(path)
+    content = read_json_file(path)
     if not isinstance(content, dict):
         raise AppError(f"{path} holds no JSON object.", ExitCode.BAD_DATA, _COMPUTE_AGAIN)
     return content

@@ -41,7 +41,7 @@ _GAP, _CAPTION = 0.02, 0.075
 
 
 @dataclass(frozen=True)
-class Muscle:
+class DrawnMuscle:
     """A muscle as drawn in a figure.
 
     Attributes
@@ -82,7 +82,7 @@ class SlicePicture:
 
     index: int
     picture: str
-    muscles: Sequence[Muscle]
+    muscles: Sequence[DrawnMuscle]
     x: float = 0.0
     y: float = 0.0
 
@@ -208,13 +208,13 @@ def _muscles(
     window: Window,
     lookup: Mapping[int, LabelEntry],
     means: Mapping[tuple[str, str], float] | None = None,
-) -> list[Muscle]:
+) -> list[DrawnMuscle]:
     found = []
     for outline in outlines(to_screen(labels, index, window), window.spacing):
         entry = lookup.get(outline.value)
         if entry is not None:
             mean = (means or {}).get((entry.muscle, entry.side))
-            found.append(Muscle(entry, outline, mean))
+            found.append(DrawnMuscle(entry, outline, mean))
     return found
 
 

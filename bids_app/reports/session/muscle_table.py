@@ -44,7 +44,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Row:
+class MuscleRow:
     """A muscle or group.
 
     Attributes
@@ -77,11 +77,11 @@ class MuscleTable:
     """
 
     blocks: Sequence[Block]
-    levels: Mapping[str, Sequence[Row]]
+    levels: Mapping[str, Sequence[MuscleRow]]
     has_notes: bool
 
 
-def muscle_table(
+def muscle_rows(
     stats: "pd.DataFrame",
     measures: Sequence[Measure],
     side_order: Sequence[str],
@@ -116,11 +116,13 @@ def muscle_table(
         for measure in measures
         if measure.column in stats.columns
     ]
-    levels: dict[str, list[Row]] = {}
+    levels: dict[str, list[MuscleRow]] = {}
     for (level, muscle), rows in stats.groupby(["level", "muscle"], sort=False):
         by_side = {_side(row["side"]): row for row in rows.to_dict("records")}
         ordered = {side: by_side[side] for side in sides if side in by_side}
-        row = Row(str(muscle), _cells(blocks, ordered), _notes(ordered, flags, incomplete_group))
+        row = MuscleRow(
+            str(muscle), _cells(blocks, ordered), _notes(ordered, flags, incomplete_group)
+        )
         levels.setdefault(str(level), []).append(row)
     has_notes = any(row.notes for rows in levels.values() for row in rows)
     return MuscleTable(blocks, levels, has_notes)

@@ -18,7 +18,7 @@ from bids_app.reports.session.figures import (
     mosaic,
 )
 from bids_app.reports.session.methods import methods
-from bids_app.reports.session.muscle_table import MuscleTable, fat_fraction_means, muscle_table
+from bids_app.reports.session.muscle_table import MuscleTable, fat_fraction_means, muscle_rows
 from bids_app.reports.session.profiles import Profiles, profiles
 from bids_app.reports.session.quality_lights import lights
 
@@ -169,8 +169,8 @@ def _stack_view(stack: StackContent, number: int, words: Layout) -> StackView:
     tables: list[MuscleTable | None] = [None, None]
     if stack.stats is not None and len(stack.stats):
         tables = [
-            muscle_table(stack.stats, words.measures, sides, words.flags, words.incomplete_group),
-            muscle_table(stack.stats, words.details, sides, {}),
+            muscle_rows(stack.stats, words.measures, sides, words.flags, words.incomplete_group),
+            muscle_rows(stack.stats, words.details, sides, {}),
         ]
     return StackView(
         id=f"stack{number + 1}",

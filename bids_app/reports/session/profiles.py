@@ -20,7 +20,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Curve:
+class ProfileCurve:
     """Values of one side.
 
     Attributes
@@ -41,7 +41,7 @@ class Chart:
     """The curves of one muscle."""
 
     muscle: str
-    curves: Sequence[Curve]
+    curves: Sequence[ProfileCurve]
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def profiles(
                     ordered[columns.position], ordered[columns.value], strict=True
                 )
             ]
-            curves.append(Curve(side, _pieces(points)))
+            curves.append(ProfileCurve(side, _pieces(points)))
         charts.append(Chart(str(muscle), curves))
     return Profiles(charts, length, scale_end, sides)
 

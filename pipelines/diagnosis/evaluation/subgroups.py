@@ -11,7 +11,7 @@ from pipelines.arrays import Int64
 from pipelines.diagnosis.evaluation.intervals import Resamples
 from pipelines.diagnosis.evaluation.overall import quick_figures, summary_row
 from pipelines.diagnosis.evaluation.predictions import Predictions
-from pipelines.package_data import read_json
+from pipelines.package_data import package_json
 
 # Columns of the sample table that define subgroups as they are, in table order.
 _CATEGORIES = ("sex", "scale", "study", "sides")
@@ -22,7 +22,7 @@ UNKNOWN = "unknown"
 @cache
 def bands() -> Mapping[str, Mapping[str, Any]]:
     """Return edges and names of the bands of continuous variables (``bands.json``)."""
-    data: dict[str, dict[str, Any]] = read_json(__package__, "bands.json")
+    data: dict[str, dict[str, Any]] = package_json(__package__, "bands.json")
     return data
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ModelError
-from pipelines.package_data import read_json
+from pipelines.package_data import package_json
 
 DESCRIPTION = "model.json"
 # Sixty members of 300 rounds and twenty deep classes take 0.6 GB.
@@ -69,7 +69,7 @@ def write_folder(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def read_description(folder: Path) -> dict[str, Any]:
+def read_model_json(folder: Path) -> dict[str, Any]:
     """Read and check model.json, without looking at the other files.
 
     Raises
@@ -122,10 +122,10 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     Raises
     ------
     ModelError
-        As :func:`read_description`; also if a file is missing, changed, additional, too large or no
+        As :func:`read_model_json`; also if a file is missing, changed, additional, too large or no
         regular file.
     """
-    description = read_description(folder)
+    description = read_model_json(folder)
     listed: Mapping[str, Any] = description["files"]
     if sum(entry["bytes"] for entry in listed.values()) > MAX_TOTAL_BYTES:
         raise ModelError(
@@ -241,5 +241,5 @@ def _umask() -> int:
 
 @cache
 def _schema() -> dict[str, Any]:
-    schema: dict[str, Any] = read_json(__package__, "model.schema.json")
+    schema: dict[str, Any] = package_json(__package__, "model.schema.json")
     return schema

@@ -24,8 +24,8 @@ from pipelines.diagnosis.model.checks import check_model
 from pipelines.diagnosis.model.diagnosis_model import DiagnosisModel, Origin
 from pipelines.diagnosis.model.folder import (
     DESCRIPTION,
-    read_description,
     read_folder,
+    read_model_json,
     write_folder,
 )
 from pipelines.diagnosis.trust.conformal import ConformalSets
@@ -131,7 +131,7 @@ def summarize_model(folder: Path) -> ModelSummary:
     ModelError
         If model.json cannot be read.
     """
-    description = read_description(folder)
+    description = read_model_json(folder)
     accuracy = description["headline"].get("balanced_accuracy")
     return ModelSummary(
         description["name"],

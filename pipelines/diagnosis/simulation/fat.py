@@ -80,7 +80,7 @@ def true_fat_fractions(
     return np.asarray(HEALTHY + RANGE / (1 + np.exp(-log_odds)))
 
 
-def read_scores(
+def simulate_reading(
     fat_fraction: Float64, scale: str, tables: Tables, lowest: float, rng: np.random.Generator
 ) -> Float64:
     """Return the scores a study gives: noisy fat fractions, or grades of a noisy eye.

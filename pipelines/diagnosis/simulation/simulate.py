@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipelines.arrays import Bool, Float64
 from pipelines.diagnosis.simulation.design import design_cohort, rows_by_value
-from pipelines.diagnosis.simulation.fat import Heterogeneity, read_scores, true_fat_fractions
+from pipelines.diagnosis.simulation.fat import Heterogeneity, simulate_reading, true_fat_fractions
 from pipelines.diagnosis.simulation.tables import Tables, read_tables
 from pipelines.errors import DataError
 from pipelines.harmonization.scores.native import NativeScores
@@ -118,7 +118,7 @@ def _report(
     scored = np.empty_like(truth)
     for scale, where in sorted(rows_by_value(rows["scale"]).items()):
         lowest = scales()[scale].lowest
-        scored[where] = read_scores(truth[where], scale, tables, lowest, rng)
+        scored[where] = simulate_reading(truth[where], scale, tables, lowest, rng)
     sides = rows["sides"].to_numpy()
     values = np.full((*truth.shape[:2], 3), np.nan)
     values[..., :2] = np.where((sides == "average")[:, None, None], np.nan, scored)

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.arrays import Float64
-from pipelines.package_data import read_text
+from pipelines.package_data import package_text
 
 SEXES = ("male", "female")
 
@@ -87,4 +87,4 @@ def read_tables() -> Tables:
 
 def _read(name: str) -> pd.DataFrame:
     """Return a table beside this module, indexed by its first column."""
-    return pd.read_csv(StringIO(read_text(__package__, name)), sep="\t", index_col=0)
+    return pd.read_csv(StringIO(package_text(__package__, name)), sep="\t", index_col=0)

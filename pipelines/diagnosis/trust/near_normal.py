@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pipelines.arrays import Bool, Float64
 from pipelines.diagnosis.trust.checks import check_length, one_sample_per_patient
 from pipelines.errors import DataError
-from pipelines.package_data import read_json
+from pipelines.package_data import package_json
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class NearNormal:
 @cache
 def near_normal_settings() -> Mapping[str, Any]:
     """Return diseases, default thresholds and quantile of ``near_normal.json``."""
-    settings: dict[str, Any] = read_json(__package__, "near_normal.json")
+    settings: dict[str, Any] = package_json(__package__, "near_normal.json")
     return settings
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pipelines.harmonization.audit.probes import Auc
 from pipelines.harmonization.audit.stages import Stage
-from pipelines.package_data import read_rows
+from pipelines.package_data import package_rows
 
 Level = Literal["pass", "warn", "info", "skipped"]
 
@@ -62,7 +62,7 @@ def limits() -> Mapping[tuple[str, str], Limit]:
     """Return the limit of every target and attacker."""
     return {
         (row["target"], row["attacker"]): Limit(float(row["limit"]), row["remedy"])
-        for row in read_rows(__package__, "audit_limits.tsv")
+        for row in package_rows(__package__, "audit_limits.tsv")
     }
 
 

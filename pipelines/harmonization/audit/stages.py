@@ -105,7 +105,7 @@ def iterate_stages(native: NativeScores, options: HarmonizationOptions) -> Itera
             continue
         yield features
         if stage is own:
-            filled = impute(features.values)
+            filled = fill_gaps(features.values)
             yield replace(features, stage=Stage.IMPUTED, values=filled)
 
 
@@ -154,7 +154,7 @@ def thin_muscles(native: NativeScores, seed: int) -> tuple[NativeScores, Bool]:
     return NativeScores(native.samples[enough], native.muscles, values), enough
 
 
-def impute(values: Float64) -> Float64:
+def fill_gaps(values: Float64) -> Float64:
     """Fill missing values from the nearest samples, as the training does within a fold.
 
     Here all samples serve at once: the audit asks what filled values tell about the gaps, and not

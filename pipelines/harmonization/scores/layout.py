@@ -15,7 +15,7 @@ _MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
-class Layout:
+class ScoreLayout:
     """Meaning of the columns of a score table.
 
     Attributes
@@ -30,7 +30,7 @@ class Layout:
     muscles: Mapping[str, tuple[str, ScoreSide]]
 
 
-def read_layout(table: pd.DataFrame, names: MuscleNames, source: str) -> Layout:
+def read_layout(table: pd.DataFrame, names: MuscleNames, source: str) -> ScoreLayout:
     """Find out what each column is.
 
     Parameters
@@ -103,4 +103,4 @@ def read_layout(table: pd.DataFrame, names: MuscleNames, source: str) -> Layout:
         )
     if not muscles:
         raise DataError(f"{source} has no column of a muscle.", "Give one column per muscle.")
-    return Layout(roles, muscles)
+    return ScoreLayout(roles, muscles)

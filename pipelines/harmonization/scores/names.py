@@ -20,7 +20,7 @@ from pipelines.anatomy.label_names import match_name, split_side
 from pipelines.anatomy.vocabulary import muscles
 from pipelines.errors import DataError, quoted
 from pipelines.harmonization.scores.regrouping import Regrouping, default_regrouping
-from pipelines.package_data import read_rows
+from pipelines.package_data import package_rows
 
 ScoreSide = Literal["left", "right", "mean"]
 
@@ -152,8 +152,8 @@ def default_names() -> MuscleNames:
     regrouping = default_regrouping()
     own = {name.replace("_", " "): name for name in regrouping.targets}
     ambiguous: dict[str, tuple[str, ...]] = {}
-    for row in read_rows(__package__, "ambiguous_names.tsv"):
+    for row in package_rows(__package__, "ambiguous_names.tsv"):
         spelling = split_side(row["source_name"])[0]
         ambiguous[spelling] = (*ambiguous.get(spelling, ()), row["muscle"])
     names = MuscleNames(own, regrouping, ambiguous)
-    return names.with_map(read_rows(__package__, "names.tsv"), "names.tsv")
+    return names.with_map(package_rows(__package__, "names.tsv"), "names.tsv")

@@ -11,7 +11,7 @@ from pipelines.arrays import Float64, Int64, Objects
 from pipelines.errors import DataError, quoted, shortened
 from pipelines.harmonization.scores.cells import MISSING, MISSING_ELSEWHERE
 from pipelines.harmonization.scores.text_table import LINE
-from pipelines.package_data import read_rows
+from pipelines.package_data import package_rows
 
 SEX_WORDS: Mapping[str, str | None] = {
     "m": "M",
@@ -30,7 +30,7 @@ _CAPPED_AGE = re.compile(r"(\d+)\+")  # BIDS: ages above 89 may be given as 89+
 @cache
 def column_roles() -> Mapping[str, str]:
     """Return what columns other than muscles mean, by lower-case name (``column_roles.tsv``)."""
-    return {row["column"]: row["role"] for row in read_rows(__package__, "column_roles.tsv")}
+    return {row["column"]: row["role"] for row in package_rows(__package__, "column_roles.tsv")}
 
 
 def column_role(column: str) -> str | None:

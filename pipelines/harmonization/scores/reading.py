@@ -9,7 +9,7 @@ import pandas as pd
 from pipelines.arrays import Float64, Int64, Objects
 from pipelines.errors import DataError, quoted, shortened
 from pipelines.harmonization.scores.cells import LETTER_SCALE, parse_scores
-from pipelines.harmonization.scores.layout import Layout, read_layout
+from pipelines.harmonization.scores.layout import ScoreLayout, read_layout
 from pipelines.harmonization.scores.names import MuscleNames, default_names
 from pipelines.harmonization.scores.people import line_numbers, read_labels, read_people
 from pipelines.harmonization.scores.scales import MEASURED, scales
@@ -92,7 +92,7 @@ def read_scores(
 
 
 def _read_scales(
-    table: pd.DataFrame, layout: Layout, scale: str | None, source: str, lines: Int64
+    table: pd.DataFrame, layout: ScoreLayout, scale: str | None, source: str, lines: Int64
 ) -> Objects:
     known = f"Known scales: {', '.join(scales())} (see scales.tsv)."
     column = layout.roles.get("scale")
@@ -191,7 +191,7 @@ def _check_rows(keys: pd.DataFrame, source: str) -> None:
         )
 
 
-def _long(keys: pd.DataFrame, values: Float64, layout: Layout, source: str) -> pd.DataFrame:
+def _long(keys: pd.DataFrame, values: Float64, layout: ScoreLayout, source: str) -> pd.DataFrame:
     """Stack the columns, one row per score."""
     row, column = np.nonzero(~np.isnan(values))
     data: dict[str, Any] = {

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from pipelines.errors import DataError
-from pipelines.package_data import read_rows
+from pipelines.package_data import package_rows
 
 _FIRST_EXPANSION = 2  # level 0: the feature itself, 1: merged, 2 and on: expanded in table order
 
@@ -48,8 +48,8 @@ class Regrouping:
 @cache
 def default_regrouping() -> Regrouping:
     """Return the features and rules that come with the package."""
-    features = tuple(row["muscle"] for row in read_rows(__package__, "features.tsv"))
-    return build_regrouping(features, read_rows(__package__, "regrouping.tsv"), "regrouping.tsv")
+    features = tuple(row["muscle"] for row in package_rows(__package__, "features.tsv"))
+    return build_regrouping(features, package_rows(__package__, "regrouping.tsv"), "regrouping.tsv")
 
 
 def build_regrouping(

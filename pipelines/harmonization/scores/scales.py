@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from pipelines.package_data import read_rows
+from pipelines.package_data import package_rows
 
 MEASURED = "FF"
 """Scale of measured fat fractions, percent."""
@@ -44,5 +44,5 @@ def scales() -> Mapping[str, Scale]:
             () if row["grades"] == "n/a" else tuple(int(g) for g in row["grades"].split()),
             row["description"],
         )
-        for row in read_rows(__package__, "scales.tsv")
+        for row in package_rows(__package__, "scales.tsv")
     }

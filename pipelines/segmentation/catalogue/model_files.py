@@ -31,9 +31,9 @@ from pipelines.segmentation.catalogue.registry import (
 from pipelines.segmentation.plans.description import (
     channel_kinds,
     channel_names,
-    label_values,
+    model_label_values,
     orientation,
-    read_description,
+    read_plans,
 )
 from pipelines.segmentation.plans.network_plan import NetworkPlan, read_network_plan
 
@@ -145,7 +145,7 @@ def open_model(
         archive_entry = registry.entry_of(checksum)
         source = unpack_model(source, checksum, cache_dir)
     folder = find_results_folder(source)
-    dataset, plans = read_description(folder)
+    dataset, plans = read_plans(folder)
     checkpoints = find_checkpoints(folder)
     used = [*checkpoints, folder / "dataset.json", folder / "plans.json"]
     checksums = {str(path.relative_to(folder).as_posix()): sha256(path) for path in used}
@@ -233,7 +233,7 @@ def _labels(
     dataset: Mapping[str, Any], folder: Path, entry: ModelEntry | None, label_map: str | None
 ) -> tuple[Label, ...]:
     source = str(folder / "dataset.json")
-    values = label_values(dataset, source)
+    values = model_label_values(dataset, source)
     try:
         if label_map is None and entry is None:
             return tuple(labels_from_names(values, source))

@@ -168,7 +168,7 @@ def read_registry(extra: Path | None = None) -> Registry:
     return Registry(default, {**own.models, **added})
 
 
-def listing(extra: Path | None = None) -> list[ListedModel]:
+def list_models(extra: Path | None = None) -> list[ListedModel]:
     """Describe every known model, for ``run.py --list models``."""
     return [
         ListedModel(

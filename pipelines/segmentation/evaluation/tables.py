@@ -24,7 +24,7 @@ from pipelines.segmentation.evaluation.severity import compare_severity
 ALL = "all"
 
 
-class Table(DescribedTable):
+class EvaluationTables(DescribedTable):
     """The tables that ``columns.json`` describes."""
 
     MUSCLES = "muscles"
@@ -62,7 +62,7 @@ METRICS = (
 )
 
 
-def muscle_table(cases: Mapping[str, Sequence[Mapping[str, Value]]]) -> pd.DataFrame:
+def agreement_table(cases: Mapping[str, Sequence[Mapping[str, Value]]]) -> pd.DataFrame:
     """Put the rows of all cases together.
 
     Parameters
@@ -76,7 +76,7 @@ def muscle_table(cases: Mapping[str, Sequence[Mapping[str, Value]]]) -> pd.DataF
         Table ``muscles`` of ``columns.json``; columns of maps that were not given are NaN.
     """
     rows = [{"case": case, **row} for case, of_case in cases.items() for row in of_case]
-    return pd.DataFrame(rows, columns=list(Table.MUSCLES.columns))
+    return pd.DataFrame(rows, columns=list(EvaluationTables.MUSCLES.columns))
 
 
 def summary_table(muscles: pd.DataFrame) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def summary_table(muscles: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     muscles : DataFrame
-        From :func:`muscle_table`.
+        From :func:`agreement_table`.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def summary_table(muscles: pd.DataFrame) -> pd.DataFrame:
         for scope, name, part in _parts(muscles)
         for metric in metrics
     ]
-    return pd.DataFrame(rows, columns=list(Table.SUMMARY.columns))
+    return pd.DataFrame(rows, columns=list(EvaluationTables.SUMMARY.columns))
 
 
 def _parts(muscles: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:

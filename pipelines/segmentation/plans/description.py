@@ -40,7 +40,7 @@ V1_HINT = (
 )
 
 
-def read_description(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_plans(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read ``dataset.json`` and ``plans.json`` of an nnU-Net results folder.
 
     Returns
@@ -125,7 +125,7 @@ def channel_kinds(dataset: Mapping[str, Any], source: str) -> tuple[tuple[str, .
     return tuple(kinds)
 
 
-def label_values(dataset: Mapping[str, Any], source: str) -> dict[str, int]:
+def model_label_values(dataset: Mapping[str, Any], source: str) -> dict[str, int]:
     """Return the value of each label name.
 
     Raises

@@ -8,8 +8,8 @@ from pipelines.errors import ModelError
 from pipelines.segmentation.plans.description import (
     channel_names,
     check_configuration,
-    label_values,
     merged_configuration,
+    model_label_values,
 )
 from pipelines.segmentation.plans.intensities import IntensityScheme, read_schemes
 from pipelines.segmentation.plans.resampling import Resampling, read_resampling
@@ -102,5 +102,5 @@ def read_network_plan(
 
 def _count_classes(dataset: Mapping[str, Any], source: str) -> int:
     """Count the outputs of the network; voxels marked ``ignore`` were never one."""
-    values = label_values(dataset, source)
+    values = model_label_values(dataset, source)
     return len({value for name, value in values.items() if name != "ignore"})

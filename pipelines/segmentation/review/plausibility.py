@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipelines.anatomy.vocabulary import Label, Side
 from pipelines.arrays import Affine, UInt16
-from pipelines.package_data import read_rows
+from pipelines.package_data import package_rows
 from pipelines.quality import Check
 from pipelines.segmentation.sides.limb_side import describe_limbs
 
@@ -127,7 +127,7 @@ def reference_ranges() -> Mapping[str, Range]:
     """Return the reference range of every muscle that has one."""
     return {
         row["muscle"]: _range({k: float(v) for k, v in row.items() if k != "muscle"})
-        for row in read_rows(__package__, "reference_ranges.tsv")
+        for row in package_rows(__package__, "reference_ranges.tsv")
     }
 
 

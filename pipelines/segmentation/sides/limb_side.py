@@ -10,7 +10,7 @@ import pandas as pd
 from pipelines.anatomy.vocabulary import SIDES, Side, label_values
 from pipelines.arrays import Affine, Float64, Index, UInt16
 from pipelines.geometry import voxel_volume_ml
-from pipelines.package_data import read_rows
+from pipelines.package_data import package_rows
 from pipelines.quality import Check
 from pipelines.segmentation.sides.sections import MIN_SECTION_MM2, Section, joint_centre
 
@@ -125,7 +125,7 @@ def _direction(group: Sequence[Section], shared: Mapping[int, str], axis: int) -
 @cache
 def limb_axes() -> Mapping[str, tuple[int, int]]:
     """Return where each limb muscle lies: (medial, anterior), each -1, 0 or 1."""
-    rows = read_rows(__package__, "limb_axes.tsv")
+    rows = package_rows(__package__, "limb_axes.tsv")
     return {row["muscle"]: (int(row["medial"]), int(row["anterior"])) for row in rows}
 
 

@@ -78,7 +78,7 @@ def draw_wrapping(
     )
 
 
-def wrap(
+def wrap_in_skin(
     sections: list[UInt8],
     pelvis: list[UInt8],
     depth: Float32,

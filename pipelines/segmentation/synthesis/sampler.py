@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.arrays import Bool, Float32, UInt8
 from pipelines.segmentation.channels import normalize_dixon
 from pipelines.segmentation.synthesis.anatomy import Thigh
-from pipelines.segmentation.synthesis.body import Wrapping, draw_wrapping, wrap
+from pipelines.segmentation.synthesis.body import Wrapping, draw_wrapping, wrap_in_skin
 from pipelines.segmentation.synthesis.canvas import CANVAS_SHAPE, SECTION_MM
 from pipelines.segmentation.synthesis.deformation import (
     PoseRange,
@@ -218,7 +218,7 @@ class Sampler:
         )
         depth = scene.thigh.depth[:, :, section].ravel()[indices].reshape(shape).astype(np.float32)
         level = float(scene.thigh.level[section])
-        sections = wrap(
+        sections = wrap_in_skin(
             tissue, pelvis, depth, right=scene.right, level=level, wrapping=scene.wrapping
         )
         sections = add_vessels(sections, depth, rng)

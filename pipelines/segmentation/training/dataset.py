@@ -24,7 +24,7 @@ SUBJECT_PATTERN = r"(?:sub-|THIGH_|HV)([A-Za-z0-9]+)"
 
 
 @dataclass(frozen=True)
-class Split:
+class TrainingSplit:
     """Label maps for training and held out, by file."""
 
     training: tuple[Path, ...]
@@ -53,7 +53,7 @@ def subject_of(path: Path, pattern: str = SUBJECT_PATTERN) -> str:
 
 def split_by_subject(
     paths: Sequence[Path], held_out: Iterable[str], pattern: str = SUBJECT_PATTERN
-) -> Split:
+) -> TrainingSplit:
     """Hold out all label maps of some people.
 
     Parameters
@@ -80,7 +80,7 @@ def split_by_subject(
     training = tuple(p for p in paths if subject_of(p, pattern) not in people)
     if not training:
         raise DataError("Every label map is held out.", "Hold out fewer people.")
-    return Split(training, tuple(p for p in paths if subject_of(p, pattern) in people))
+    return TrainingSplit(training, tuple(p for p in paths if subject_of(p, pattern) in people))
 
 
 def read_thigh(path: Path, seed: int) -> Thigh:

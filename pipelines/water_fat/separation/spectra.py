@@ -13,7 +13,7 @@ import numpy as np
 
 from pipelines.arrays import Complex128, Float64
 from pipelines.errors import DataError
-from pipelines.package_data import read_json
+from pipelines.package_data import package_json
 
 # CODATA 2018: shielded or not makes no difference at this precision.
 PROTON_MHZ_PER_TESLA = 42.577478518
@@ -74,7 +74,7 @@ class FatSpectrum:
 @cache
 def _table() -> Mapping[str, FatSpectrum]:
     table = {}
-    for name, row in read_json(__package__, "spectra.json").items():
+    for name, row in package_json(__package__, "spectra.json").items():
         amplitude = np.array(row["amplitude"], np.float64)
         shift = np.array(row["ppm"], np.float64) - row["water_ppm"]
         table[name] = FatSpectrum(name, shift, amplitude / amplitude.sum(), row["source"])

@@ -5,11 +5,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bids_app.errors import AppError, ExitCode
-from bids_app.files.sidecars import Metadata, echo_times_ms, merge_echoes, read_json, read_metadata
+from bids_app.files.sidecars import (
+    Metadata,
+    echo_times_ms,
+    merge_echoes,
+    read_json_file,
+    read_metadata,
+)
 from tests.bids_app.mids_tree import make_tree
 
 
-def refusal(tmp_path, content, read=read_json) -> AppError:
+def refusal(tmp_path, content, read=read_json_file) -> AppError:
     path = make_tree(tmp_path, {"a.json": content}) / "a.json"
     with pytest.raises(AppError) as caught:
         read(path)
@@ -36,13 +42,13 @@ class TestReadJson:
 
     def test_byte_order_mark(self, tmp_path):
         path = make_tree(tmp_path, {"a.json": b'\xef\xbb\xbf{"a": 1}'}) / "a.json"
-        assert read_json(path) == {"a": 1}
+        assert read_json_file(path) == {"a": 1}
 
     def test_nan_and_infinity_are_unknown(self, tmp_path):
         path = (
             make_tree(tmp_path, {"a.json": '{"a": NaN, "b": [1, -Infinity, Infinity]}'}) / "a.json"
         )
-        assert read_json(path) == {"a": None, "b": [1, None, None]}
+        assert read_json_file(path) == {"a": None, "b": [1, None, None]}
 
 
 class TestReadMetadata:

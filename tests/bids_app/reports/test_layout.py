@@ -9,14 +9,14 @@ from bids_app.files.provenance import DataOrigin, citations
 from bids_app.reports.layout import Measure, layout, render
 from pipelines.anatomy.vocabulary import SIDES
 from pipelines.quality import Level
-from pipelines.quantification.columns import Table
+from pipelines.quantification.columns import MuscleTables
 from tests.bids_app.reports import page_content
 from tests.bids_app.reports.page_content import session, stack
 
 
 @pytest.mark.parametrize("measure", [*layout().measures, *layout().details], ids=lambda m: m.column)
 def test_measures_are_columns_of_the_muscle_table(measure: Measure) -> None:
-    columns = Table.MUSCLES.columns
+    columns = MuscleTables.MUSCLES.columns
     used = [measure.column, measure.spread, measure.difference]
     assert {column for column in used if column} <= columns.keys()
     units = {"mL": "ml", "cm^2": "cm²", "1": ""}
@@ -27,11 +27,11 @@ def test_measures_are_columns_of_the_muscle_table(measure: Measure) -> None:
 
 
 def test_other_columns_exist() -> None:
-    columns = Table.MUSCLES.columns
+    columns = MuscleTables.MUSCLES.columns
     assert {*layout().flags, layout().map_column} <= columns.keys()
     assert all(columns[name]["Format"] == "bool" for name in layout().flags)
     profile = layout().profile
-    assert {profile.position, profile.value} <= Table.PROFILE.columns.keys()
+    assert {profile.position, profile.value} <= MuscleTables.PROFILE.columns.keys()
 
 
 def test_every_section_has_a_template() -> None:

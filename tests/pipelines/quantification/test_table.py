@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.anatomy.vocabulary import groups, label_values, muscles
-from pipelines.quantification.columns import Table
+from pipelines.quantification.columns import MuscleTables
 from pipelines.quantification.options import QuantificationOptions
 from pipelines.quantification.profile import slice_profile
 from pipelines.quantification.table import add_confidence, muscle_table
@@ -230,13 +230,13 @@ def test_an_image_without_muscles_gives_an_empty_table():
     labels = np.zeros((5, 5, 5), np.uint16)
     table = muscle_table(labels, np.zeros(labels.shape, np.float32), THICK)
     assert len(table) == 0
-    assert list(table) == list(Table.MUSCLES.columns)
+    assert list(table) == list(MuscleTables.MUSCLES.columns)
 
 
 def test_profile_and_table_agree():
     labels, ff = random_image(6)
     table, profile = muscle_table(labels, ff, THICK), slice_profile(labels, ff, THICK)
-    assert list(profile) == list(Table.PROFILE.columns)
+    assert list(profile) == list(MuscleTables.PROFILE.columns)
     for _, row in table[table["level"] == "muscle"].iterrows():
         part = profile[(profile["muscle"] == row["muscle"]) & (profile["side"] == row["side"])]
         assert part["slice"].is_monotonic_increasing

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipelines.diagnosis.simulation.design import design_cohort
-from pipelines.diagnosis.simulation.fat import Heterogeneity, read_scores, true_fat_fractions
+from pipelines.diagnosis.simulation.fat import Heterogeneity, simulate_reading, true_fat_fractions
 from pipelines.diagnosis.simulation.tables import read_tables
 
 TABLES = read_tables()
@@ -76,13 +76,13 @@ def test_sides_differ_most_in_facioscapulohumeral_dystrophy(rows):
 def test_grades_change_at_the_thresholds(monkeypatch, scale, lowest, grades):
     monkeypatch.setattr("pipelines.diagnosis.simulation.fat.READER_SD", 0.0)
     fat = np.array([2.0, 20.0, 40.0, 66.0, 90.0])
-    scores = read_scores(fat, scale, TABLES, lowest, np.random.default_rng(0))
+    scores = simulate_reading(fat, scale, TABLES, lowest, np.random.default_rng(0))
     np.testing.assert_array_equal(scores, grades)
 
 
 def test_measured_fat_fractions_scatter_around_the_truth_within_0_and_100():
     fat = np.repeat([0.0, 40.0, 100.0], 4000)
-    scores = read_scores(fat, "FF", TABLES, 0, np.random.default_rng(0))
+    scores = simulate_reading(fat, "FF", TABLES, 0, np.random.default_rng(0))
     assert scores.min() == 0
     assert scores.max() == 100
     assert scores[4000:8000].mean() == pytest.approx(40, abs=0.1)
@@ -90,6 +90,6 @@ def test_measured_fat_fractions_scatter_around_the_truth_within_0_and_100():
 
 
 def test_readers_disagree_with_themselves_near_a_threshold():
-    scores = read_scores(np.full(4000, 25.0), "0-4", TABLES, 0, np.random.default_rng(0))
+    scores = simulate_reading(np.full(4000, 25.0), "0-4", TABLES, 0, np.random.default_rng(0))
     assert set(scores) == {1, 2}
     assert scores.mean() == pytest.approx(1.5, abs=0.03)

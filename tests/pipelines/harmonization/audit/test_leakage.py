@@ -9,7 +9,7 @@ from pipelines.harmonization.audit import probes
 from pipelines.harmonization.audit.findings import limits
 from pipelines.harmonization.audit.leakage import AUDIT_COLUMNS, leakage_audit
 from pipelines.harmonization.audit.probes import class_auc, lattice
-from pipelines.harmonization.audit.stages import hide_gaps, impute, thin_muscles
+from pipelines.harmonization.audit.stages import fill_gaps, hide_gaps, thin_muscles
 from pipelines.harmonization.harmonize import HarmonizationOptions
 from pipelines.harmonization.scaling import leave_one_out
 from tests.pipelines.harmonization.score_data import native_of
@@ -210,7 +210,7 @@ def test_hidden_gaps_hold_values_of_the_same_disease() -> None:
 def test_imputed_values_come_from_the_nearest_samples() -> None:
     values = np.vstack([np.tile([0.0, 10, 1], (6, 1)), np.tile([100.0, 90, 5], (6, 1))])
     values[0, 1] = values[11, 2] = np.nan
-    filled = impute(values)
+    filled = fill_gaps(values)
     assert filled[0, 1] == pytest.approx(10)
     assert filled[11, 2] == pytest.approx(5)
-    assert impute(np.full((3, 1), np.nan)).tolist() == [[0], [0], [0]]
+    assert fill_gaps(np.full((3, 1), np.nan)).tolist() == [[0], [0], [0]]

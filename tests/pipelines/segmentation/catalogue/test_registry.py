@@ -10,7 +10,7 @@ import pytest
 from pipelines.anatomy.vocabulary import read_label_map
 from pipelines.errors import ModelError
 from pipelines.segmentation.catalogue.model_archive import CHECKPOINT
-from pipelines.segmentation.catalogue.registry import listing, read_registry
+from pipelines.segmentation.catalogue.registry import list_models, read_registry
 
 KINDS = {"water", "fat", "in_phase", "opposed_phase", "t1"}
 ENTRY = {
@@ -35,7 +35,7 @@ def test_default_model_is_bundled_and_listed():
     registry = read_registry()
     assert registry.default == "thigh11"
     assert registry.models["thigh11"].bundled
-    listed = {model.name: model for model in listing()}
+    listed = {model.name: model for model in list_models()}
     assert listed["thigh11"].source == "included"
     assert listed["thigh11"].channels == "water or in_phase or opposed_phase or t1, fat"
     assert listed["segai_thigh14"].licence == "CC-BY-NC-SA-4.0"
@@ -91,7 +91,7 @@ def test_site_registry_adds_models_with_paths_beside_it(tmp_path):
     assert entry.channels == (("water",), ("fat", "t1"))
     assert entry.normalization == "nnunet"
     assert "thigh11" in registry.models
-    assert {m.name: m.source for m in listing(path)}["ours"] == str(tmp_path / "weights")
+    assert {m.name: m.source for m in list_models(path)}["ours"] == str(tmp_path / "weights")
 
 
 def test_files_and_archives_are_found_by_checksum(tmp_path):

@@ -9,8 +9,8 @@ from scipy import stats
 
 from pipelines.segmentation.evaluation.tables import (
     METRICS,
-    Table,
-    muscle_table,
+    EvaluationTables,
+    agreement_table,
     summary_table,
 )
 
@@ -24,7 +24,7 @@ def row(muscle, side="left", status="compared", region="thigh", **values):
 @pytest.fixture
 def muscles() -> pd.DataFrame:
     """Six muscles of two cases: four compared, one absent, one invented."""
-    return muscle_table(
+    return agreement_table(
         {
             "sub-01": [
                 row("sartorius", dice=0.9, ff_reference=5.0, ff_error=-1.0),
@@ -46,7 +46,7 @@ def of(summary, name, metric):
 
 
 def test_muscle_table_has_all_columns_and_rows(muscles):
-    assert list(muscles) == list(Table.MUSCLES.columns)
+    assert list(muscles) == list(EvaluationTables.MUSCLES.columns)
     assert list(muscles["case"]) == ["sub-01"] * 3 + ["sub-02"] * 3
     assert muscles["t2_error"].isna().all()
 
@@ -94,7 +94,7 @@ def test_significance_of_the_split():
     dice = [0.95, 0.94, 0.93, 0.96, 0.80, 0.79, 0.81, 0.78]
     fat = [5.0] * 4 + [40.0] * 4
     rows = [row("soleus", dice=d, ff_reference=f) for d, f in zip(dice, fat, strict=True)]
-    found = of(summary_table(muscle_table({"x": rows})), "all", "dice")
+    found = of(summary_table(agreement_table({"x": rows})), "all", "dice")
     assert found["test"] == "t-test"
     # Means 0.945 and 0.795, both variances 1/6000, 6 degrees of freedom.
     t = 0.15 / math.sqrt(2 / 4 / 6000)
@@ -102,14 +102,14 @@ def test_significance_of_the_split():
 
 
 def test_no_cases_give_empty_tables():
-    empty = muscle_table({})
+    empty = agreement_table({})
     assert len(empty) == 0
     summary = summary_table(empty)
     assert len(summary) == 0
-    assert list(summary) == list(Table.SUMMARY.columns)
+    assert list(summary) == list(EvaluationTables.SUMMARY.columns)
 
 
-@pytest.mark.parametrize("table", list(Table))
+@pytest.mark.parametrize("table", list(EvaluationTables))
 def test_every_column_is_described(table):
     for name, entry in table.columns.items():
         assert entry["Description"].endswith("."), name
@@ -117,4 +117,4 @@ def test_every_column_is_described(table):
 
 
 def test_metrics_are_columns():
-    assert {metric.column for metric in METRICS} <= set(Table.MUSCLES.columns)
+    assert {metric.column for metric in METRICS} <= set(EvaluationTables.MUSCLES.columns)

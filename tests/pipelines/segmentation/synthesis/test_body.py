@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.segmentation.synthesis.body import Wrapping, draw_wrapping, fill_rows, wrap
+from pipelines.segmentation.synthesis.body import Wrapping, draw_wrapping, fill_rows, wrap_in_skin
 from pipelines.segmentation.synthesis.noise_bank import NoiseBank
 from pipelines.segmentation.synthesis.tissues import BACKGROUND, FAT, LAST_CELL, MARROW, SKIN
 
@@ -29,7 +29,7 @@ def wrapping(layer=8.0, merge_level=2.0, appendage=False):
 def wrapped(thighs, level, how):
     depth, section, right = thighs
     pelvis = np.full(SHAPE, MARROW, np.uint8)
-    return wrap([section], [pelvis], depth, right=right, level=level, wrapping=how)[0]
+    return wrap_in_skin([section], [pelvis], depth, right=right, level=level, wrapping=how)[0]
 
 
 def test_layer_of_fat_has_the_drawn_thickness_and_ends_in_skin(thighs):
