@@ -25,8 +25,7 @@ from pipelines.errors import PipelineError
 from pipelines.geometry import restore
 from pipelines.quantification.columns import MuscleTables
 from pipelines.quantification.options import QuantificationOptions
-from pipelines.quantification.profile import slice_profile
-from pipelines.quantification.table import add_confidence, muscle_table
+from pipelines.quantification.table import add_confidence, measure_muscles
 from pipelines.water_fat.dixon import DixonResult
 
 LOGGER = logging.getLogger("myomids")
@@ -70,12 +69,14 @@ def process_stack(
         with monitor.step("measurements"):
             options = QuantificationOptions(erode=task.settings.erode)
             floor = dixon.noise.ff_floor if dixon.noise else None
-            stats = muscle_table(labelling.labels, dixon.ff, dixon.affine, options, floor)
+            measured = measure_muscles(labelling.labels, dixon.ff, dixon.affine, options, floor)
+            stats = measured.muscles
             if labelling.confidence is not None:
                 stats = add_confidence(stats, labelling.confidence)
-            profile = slice_profile(labelling.labels, dixon.ff, dixon.affine)
         with monitor.step("write files"):
-            results = StackResults(images, fat_fraction, labelling, stats, profile, options)
+            results = StackResults(
+                images, fat_fraction, labelling, stats, measured.profile, options
+            )
             write_results(task, results, writer)
     except PipelineError as error:
         paths = ", ".join(str(path) for scan in task.inputs.scans for path in scan.paths)

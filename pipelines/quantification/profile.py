@@ -7,46 +7,7 @@ import pandas as pd
 
 from pipelines.arrays import Affine, Bool, Float64, Floating, Index, Integer
 from pipelines.geometry import voxel_sizes
-from pipelines.quantification.columns import MuscleTables, build_table
-from pipelines.quantification.options import QuantificationOptions
-from pipelines.quantification.regions import Region, iterate_regions
-
-
-def slice_profile(
-    labels: Integer,
-    ff: Floating,
-    affine: Affine,
-    options: QuantificationOptions | None = None,
-) -> pd.DataFrame:
-    """Measure every muscle in every slice that holds it.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (x, y, z)
-        Label values of :func:`pipelines.anatomy.vocabulary.label_values`, canonical order.
-    ff : ndarray of float, shape (x, y, z)
-        Fat fraction, percent; NaN where there is none.
-    affine : ndarray of shape (4, 4)
-        Affine of both, mm.
-    options : QuantificationOptions, optional
-        How voxels are selected; the defaults if not given.
-
-    Returns
-    -------
-    DataFrame
-        One row per muscle, side and slice, in vocabulary order, left before right, distal slices
-        first. Columns: table ``profile`` of ``columns.json``.
-
-    Raises
-    ------
-    DataError
-        If the two images do not fit together, are of the wrong type, or hold unknown values.
-    """
-    options = options or QuantificationOptions()
-    parts = [
-        region_profile(region, affine) for region in iterate_regions(labels, ff, affine, options)
-    ]
-    return build_table(MuscleTables.PROFILE, pd.concat(parts) if parts else pd.DataFrame())
+from pipelines.quantification.regions import Region
 
 
 def region_profile(region: Region, affine: Affine) -> pd.DataFrame:

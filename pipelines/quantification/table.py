@@ -1,4 +1,6 @@
-"""The per-muscle table of a session."""
+"""The per-muscle table of a stack and its slice profile, from one walk through the muscles."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,14 +16,32 @@ from pipelines.quantification.regions import iterate_regions
 _KEYS = ["muscle", "side"]
 
 
-def muscle_table(
+@dataclass(frozen=True)
+class MuscleMeasurements:
+    """What was measured in the muscles of a stack; columns as in ``columns.json``.
+
+    Attributes
+    ----------
+    muscles : DataFrame
+        Table ``muscles``: one row per muscle and side found (vocabulary order, left before right),
+        then one per group and side (order of ``groups.tsv``).
+    profile : DataFrame
+        Table ``profile``: one row per muscle, side and slice, in the order of the muscles, distal
+        slices first.
+    """
+
+    muscles: pd.DataFrame
+    profile: pd.DataFrame
+
+
+def measure_muscles(
     labels: Integer,
     ff: Floating,
     affine: Affine,
     options: QuantificationOptions | None = None,
     noise_floor: float | None = None,
-) -> pd.DataFrame:
-    """Measure every muscle and every group of muscles.
+) -> MuscleMeasurements:
+    """Measure every muscle, every slice of it, and every group of muscles.
 
     Parameters
     ----------
@@ -40,10 +60,8 @@ def muscle_table(
 
     Returns
     -------
-    DataFrame
-        One row per muscle and side found (vocabulary order, left before right), then one per
-        group and side (order of ``groups.tsv``). No rows if the label image is empty. Columns:
-        table ``muscles`` of ``columns.json``.
+    MuscleMeasurements
+        Tables without rows if the label image is empty.
 
     Raises
     ------
@@ -57,26 +75,23 @@ def muscle_table(
         rows.append(muscle_row(region, profile, affine, noise_floor))
         profiles.append(profile)
     if not rows:
-        return build_table(MuscleTables.MUSCLES, pd.DataFrame())
+        none = pd.DataFrame()
+        return MuscleMeasurements(
+            build_table(MuscleTables.MUSCLES, none), build_table(MuscleTables.PROFILE, none)
+        )
+    slices = pd.concat(profiles)
     muscles = build_table(MuscleTables.MUSCLES, pd.DataFrame(rows))
-    groups = group_rows(muscles, pd.concat(profiles), noise_floor)
-    return add_asymmetry(build_table(MuscleTables.MUSCLES, pd.DataFrame([*rows, *groups])))
+    groups = group_rows(muscles, slices, noise_floor)
+    both = build_table(MuscleTables.MUSCLES, pd.DataFrame([*rows, *groups]))
+    return MuscleMeasurements(_add_asymmetry(both), build_table(MuscleTables.PROFILE, slices))
 
 
-def add_asymmetry(table: pd.DataFrame) -> pd.DataFrame:
+def _add_asymmetry(table: pd.DataFrame) -> pd.DataFrame:
     """Fill in the columns that compare the two sides.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Table ``muscles`` of ``columns.json``.
-
-    Returns
-    -------
-    DataFrame
-        A copy with ``asym_volume`` = 200 (L - R) / (L + R) in percent and ``asym_ff`` = L - R in
-        percentage points. Missing where the other side was not found, or where a group was
-        measured on other members there.
+    ``asym_volume`` = 200 (L - R) / (L + R) in percent and ``asym_ff`` = L - R in percentage
+    points; missing where the other side was not found, or where a group was measured on other
+    members there.
     """
     # Groups compare only if made of the same members; muscles have none, on both sides.
     keys = ["level", "muscle", "members_present"]
@@ -99,7 +114,7 @@ def add_confidence(table: pd.DataFrame, confidence: pd.DataFrame) -> pd.DataFram
     Parameters
     ----------
     table : DataFrame
-        From :func:`pipelines.quantification.table.muscle_table`.
+        From the muscles of :func:`measure_muscles`.
     confidence : DataFrame
         ``muscle``, ``side`` and confidence columns, one row per muscle and side, e.g. from
         :func:`pipelines.segmentation.review.confidence.muscle_confidence`.

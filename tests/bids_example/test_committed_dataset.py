@@ -14,7 +14,7 @@ from bids_example.code import make_example
 from bids_example.code.dataset_files import same_content
 from bids_example.code.example_people import example_people
 from pipelines.geometry import to_canonical
-from pipelines.quantification.table import muscle_table
+from pipelines.quantification.table import measure_muscles
 
 SESSIONS = [("01", None), ("02", "1"), ("02", "2"), ("03", None), ("04", None)]
 MAX_BYTES = 8_000_000
@@ -56,7 +56,7 @@ def test_truth_is_recovered_with_the_true_masks(dataset, truth, participant, ses
     image = nib.load(masks)
     labels, affine, _ = to_canonical(np.asarray(image.dataobj), image.affine)
     ff, _, _ = to_canonical(fat_fraction(dataset, participant, session), image.affine)
-    table = muscle_table(labels, ff, affine)
+    table = measure_muscles(labels, ff, affine).muscles
     of_session = truth["session"].isna() if session is None else truth["session"] == session
     expected = truth[(truth["participant"] == participant) & of_session]
     found = table[table["level"] == "muscle"].merge(

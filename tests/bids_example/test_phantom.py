@@ -10,7 +10,7 @@ from bids_example.code.phantom import make_phantom
 from bids_example.code.voxelize import Pose
 from pipelines.anatomy.vocabulary import label_values, muscles
 from pipelines.geometry import to_canonical, voxel_sizes
-from pipelines.quantification.table import muscle_table
+from pipelines.quantification.table import measure_muscles
 
 SMALL = Scan(shape=(128, 88, 4), spacing=(3.0, 3.0, 70.0))
 FAT = {
@@ -36,7 +36,7 @@ def measured(phantom, ff=None):
         total = water + fat
         ff = np.where(total > 0, 100 * fat / np.where(total > 0, total, 1), np.nan)
     labels, affine, _ = to_canonical(phantom.labels, phantom.affine)
-    table = muscle_table(labels, to_canonical(ff, phantom.affine)[0], affine)
+    table = measure_muscles(labels, to_canonical(ff, phantom.affine)[0], affine).muscles
     return table[table["level"] == "muscle"].merge(
         phantom.truth, on=["muscle", "side"], suffixes=("", "_true"), validate="1:1"
     )

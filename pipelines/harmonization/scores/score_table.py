@@ -278,9 +278,9 @@ def scores_of_muscle_table(table: pd.DataFrame, *, study: str, source: str) -> S
     Parameters
     ----------
     table : DataFrame
-        Rows of :func:`pipelines.quantification.table.muscle_table` with the columns ``participant``
-        and ``session`` (labels without prefix; ``session`` may be absent), and optionally
-        ``source`` and ``row`` (file and line each row comes from).
+        Rows of :class:`pipelines.quantification.table.MuscleMeasurements` with the columns
+        ``participant`` and ``session`` (labels without prefix; ``session`` may be absent), and
+        optionally ``source`` and ``row`` (file and line each row comes from).
     study : str
         Name of the study.
     source : str

@@ -11,9 +11,11 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import ndimage
 
 from bids_app.cli import main
 from bids_app.errors import ExitCode
+from pipelines.anatomy.vocabulary import muscles
 from tests.bids_app.small_dataset import (
     AFFINE,
     FAT_FF,
@@ -135,6 +137,30 @@ def test_other_settings_are_not_mixed_but_overwrite_recomputes(
     assert stats(tmp_path / "out").loc[("rectus_femoris", "left"), "erosion"] == "in_plane"
     assert run("--participant-label", "01", "--no-erode", "--overwrite") == ExitCode.OK
     assert stats(tmp_path / "out").loc[("rectus_femoris", "left"), "erosion"] == "none"
+
+
+@pytest.mark.parametrize("erode", [True, False])
+def test_the_slice_profile_is_measured_as_its_sidecar_says(
+    run: Run, dataset: Path, tmp_path: Path, *, erode: bool
+) -> None:
+    """The rim of the muscles is fatter than their core and counts only without erosion."""
+    labels = legs()[1]
+    rim = (labels > 0) & ~ndimage.binary_erosion(labels > 0, np.ones((3, 3, 1)))
+    water, fat = (np.where(rim, at, i) for at, i in zip((400, 600), water_and_fat(), strict=True))
+    for suffix, image in (("WATER", water), ("FAT", fat)):
+        path = dataset / f"sub-01/mr-quant/sub-01_{suffix}.nii.gz"
+        write_image(path, image.astype(np.int16))
+    assert run("--participant-label", "01", *([] if erode else ["--no-erode"])) == ExitCode.OK
+    name = tmp_path / "out/sub-01/mr-quant/sub-01_desc-muscles_profile"
+    sidecar = json.loads(name.with_suffix(".json").read_text())
+    assert sidecar["MeasurementOptions"]["Erode"] == erode
+    fraction = 100.0 * fat / np.maximum(water + fat, 1)
+    for row in pd.read_table(name.with_suffix(".tsv"), na_values="n/a").itertuples():
+        mask = labels[:, :, row.slice] == muscles()[row.muscle].value(row.side)
+        if erode:
+            mask = ndimage.binary_erosion(mask)
+        assert row.n_voxels_ff == mask.sum()
+        assert row.ff_mean == pytest.approx(fraction[:, :, row.slice][mask].mean(), abs=1e-3)
 
 
 def test_changed_input_is_noticed(

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.anatomy.vocabulary import groups
-from pipelines.quantification.table import muscle_table
+from pipelines.quantification.table import measure_muscles
 from tests.pipelines.quantification.solids import THICK, box_image, value
 
 SHAPE = (40, 20, 6)
@@ -33,7 +33,7 @@ def group(table, name="quadriceps_femoris", side="left"):
 
 def test_volumes_add_up_and_fat_fractions_are_weighted_by_volume():
     labels, ff = quadriceps()
-    row = group(muscle_table(labels, ff, THICK))
+    row = group(measure_muscles(labels, ff, THICK).muscles)
     n = np.array([6, 5, 4, 3]) * 90
     assert row["n_voxels"] == n.sum()
     assert row["volume_ml"] == pytest.approx(n.sum() * 0.045)
@@ -47,7 +47,7 @@ def test_volumes_add_up_and_fat_fractions_are_weighted_by_volume():
 
 def test_cross_sections_are_those_of_all_members_together():
     labels, ff = quadriceps()
-    row = group(muscle_table(labels, ff, THICK))
+    row = group(measure_muscles(labels, ff, THICK).muscles)
     pixel = 0.0225
     assert row["csa_max_cm2"] == pytest.approx(4 * 90 * pixel)
     assert row["csa_max_slice"] == 0
@@ -57,7 +57,7 @@ def test_cross_sections_are_those_of_all_members_together():
 
 def test_what_cannot_be_had_from_the_members_is_missing():
     labels, ff = quadriceps()
-    row = group(muscle_table(labels, ff, THICK))
+    row = group(measure_muscles(labels, ff, THICK).muscles)
     missing = ["ff_median", "ff_sd", "ff_p5", "ff_p25", "ff_p75", "ff_p95", "label"]
     assert row[missing].isna().all()
 
@@ -65,7 +65,7 @@ def test_what_cannot_be_had_from_the_members_is_missing():
 def test_missing_members_are_said():
     labels, ff = quadriceps()
     labels[labels == value("vastus_intermedius")] = 0
-    table = muscle_table(labels, ff, THICK)
+    table = measure_muscles(labels, ff, THICK).muscles
     row = group(table)
     assert row["members"] == "3/4"
     assert row["members_present"] == "rectus_femoris,vastus_lateralis,vastus_medialis"
@@ -76,7 +76,7 @@ def test_missing_members_are_said():
 def test_one_member_makes_no_group():
     labels, ff = quadriceps()
     labels[labels != value("rectus_femoris")] = 0
-    table = muscle_table(labels, ff, THICK)
+    table = measure_muscles(labels, ff, THICK).muscles
     assert table["level"].tolist() == ["muscle"]
     assert table["members"].isna().all()
 
@@ -85,7 +85,7 @@ def test_flags_of_any_member_hold_for_the_group():
     labels, ff = quadriceps(sizes=(8, 8, 8, 10))
     labels[labels == value("rectus_femoris")] = 0
     labels[2:5, 2:5, 0] = value("rectus_femoris")
-    row = group(muscle_table(labels, ff, THICK))
+    row = group(measure_muscles(labels, ff, THICK).muscles)
     assert row["few_voxels"]
     assert row["erosion"] == "mixed"
     assert row["truncated_proximal"]
@@ -95,13 +95,14 @@ def test_flags_of_any_member_hold_for_the_group():
 @pytest.mark.parametrize(("floor", "below"), [(21.0, True), (5.0, False)])
 def test_noise_floor_of_a_group(floor, below):
     labels, ff = quadriceps(ff_of=(10, 20, 20, 20))
-    assert group(muscle_table(labels, ff, THICK, noise_floor=floor))["below_noise_floor"] == below
+    row = group(measure_muscles(labels, ff, THICK, noise_floor=floor).muscles)
+    assert row["below_noise_floor"] == below
 
 
 def test_a_member_without_ff_counts_for_volume_only():
     labels, ff = quadriceps()
     ff[labels == value("rectus_femoris")] = np.nan
-    row = group(muscle_table(labels, ff, THICK))
+    row = group(measure_muscles(labels, ff, THICK).muscles)
     assert row["n_voxels_no_ff"] == 6 * 90
     assert row["ff_mean"] == pytest.approx(np.average([20, 30, 40], weights=[5, 4, 3]))
     assert row["volume_ml"] == pytest.approx(18 * 90 * 0.045)
@@ -116,7 +117,7 @@ def test_a_member_without_ff_counts_for_volume_only():
 @settings(max_examples=15, deadline=None)
 def test_group_mean_is_the_volume_weighted_mean_of_its_members(slices, ff_of):
     labels, ff = quadriceps(sizes=[2 * s - 2 for s in slices], ff_of=ff_of)
-    table = muscle_table(labels, ff, THICK)
+    table = measure_muscles(labels, ff, THICK).muscles
     members = table[table["level"] == "muscle"]
     volume = members["volume_ml"].to_numpy()
     for column in ("ff_mean", "ff_mean_uneroded", "ff_frac_gt50"):
@@ -131,7 +132,7 @@ def both_sides():
 
 
 def test_asymmetry_is_the_same_number_on_both_sides():
-    table = muscle_table(*both_sides(), THICK).set_index(["muscle", "side"])
+    table = measure_muscles(*both_sides(), THICK).muscles.set_index(["muscle", "side"])
     for side in ("left", "right"):
         row = table.loc["rectus_femoris", side]
         assert row["asym_volume"] == pytest.approx(200 * (6 - 4) / (6 + 4))
@@ -144,7 +145,7 @@ def test_asymmetry_is_the_same_number_on_both_sides():
 def test_groups_of_different_members_are_not_compared():
     labels, ff = both_sides()
     labels[labels == value("vastus_medialis", "right")] = 0
-    table = muscle_table(labels, ff, THICK).set_index(["muscle", "side"])
+    table = measure_muscles(labels, ff, THICK).muscles.set_index(["muscle", "side"])
     assert table.loc["quadriceps_femoris", "right"]["members"] == "3/4"
     for side in ("left", "right"):
         assert pd.isna(table.loc["quadriceps_femoris", side]["asym_volume"])
@@ -154,5 +155,5 @@ def test_groups_of_different_members_are_not_compared():
 
 def test_a_muscle_found_on_one_side_has_no_asymmetry():
     labels, ff = quadriceps()
-    table = muscle_table(labels, ff, THICK)
+    table = measure_muscles(labels, ff, THICK).muscles
     assert table[["asym_volume", "asym_ff"]].isna().all(axis=None)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from pipelines.quantification.options import QuantificationOptions
-from pipelines.quantification.profile import position_percent, slice_profile
+from pipelines.quantification.profile import position_percent
+from pipelines.quantification.table import measure_muscles
 from tests.pipelines.quantification.solids import THICK, box_image, value
 
 SHAPE = (20, 20, 5)
@@ -18,7 +19,7 @@ def image():
 def test_every_slice_by_hand():
     labels, ff = image()
     ff[2, 2:12, 4] = 90  # ten rim voxels: in the contractile area, not in the eroded mean
-    found = slice_profile(labels, ff, THICK)
+    found = measure_muscles(labels, ff, THICK).profile
     assert found["muscle"].tolist() == ["gracilis"] * 4
     assert found["side"].tolist() == ["left"] * 4
     assert found["slice"].tolist() == [1, 2, 3, 4]
@@ -36,7 +37,7 @@ def test_a_slice_that_erosion_empties_keeps_its_area():
     labels, ff = image()
     labels[:, :, 3] = 0
     labels[5, 5, 3] = value("gracilis")
-    row = slice_profile(labels, ff, THICK).set_index("slice").loc[3]
+    row = measure_muscles(labels, ff, THICK).profile.set_index("slice").loc[3]
     assert row["n_voxels"] == 1
     assert row["n_voxels_ff"] == 0
     assert np.isnan(row["ff_mean"])
@@ -46,14 +47,14 @@ def test_a_slice_that_erosion_empties_keeps_its_area():
 def test_a_slice_without_ff_has_no_contractile_area():
     labels, ff = image()
     ff[:, :, 2] = np.nan
-    row = slice_profile(labels, ff, THICK).set_index("slice").loc[2]
+    row = measure_muscles(labels, ff, THICK).profile.set_index("slice").loc[2]
     assert row["area_cm2"] == pytest.approx(2.25)
     assert np.isnan([row["ccsa_cm2"], row["ff_mean"], row["ff_median"]]).all()
 
 
 def test_without_erosion_all_voxels_count():
     labels, ff = image()
-    found = slice_profile(labels, ff, THICK, QuantificationOptions(erode=False))
+    found = measure_muscles(labels, ff, THICK, QuantificationOptions(erode=False)).profile
     assert found["n_voxels_ff"].tolist() == found["n_voxels"].tolist()
 
 
@@ -62,7 +63,7 @@ def test_areas_of_an_oblique_stack_come_from_its_pixels():
     turn = np.deg2rad(25)
     tilt = np.eye(4)
     tilt[1:3, 1:3] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
-    straight, oblique = slice_profile(labels, ff, THICK), slice_profile(labels, ff, tilt @ THICK)
+    straight, oblique = (measure_muscles(labels, ff, a).profile for a in (THICK, tilt @ THICK))
     for column in ("area_cm2", "position_mm", "ff_mean"):
         np.testing.assert_allclose(oblique[column], straight[column], rtol=1e-12)
 

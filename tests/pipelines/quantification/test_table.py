@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from pipelines.anatomy.vocabulary import groups, label_values, muscles
 from pipelines.quantification.columns import MuscleTables
 from pipelines.quantification.options import QuantificationOptions
-from pipelines.quantification.profile import slice_profile
-from pipelines.quantification.table import add_confidence, muscle_table
+from pipelines.quantification.table import add_confidence, measure_muscles
 from tests.pipelines.quantification.solids import (
     ISOTROPIC,
     THICK,
@@ -46,7 +45,7 @@ def muscle_rows(table):
 @settings(max_examples=20, deadline=None)
 def test_equals_an_independent_measurement(seed, affine):
     labels, ff = random_image(seed)
-    found = muscle_rows(muscle_table(labels, ff, affine))
+    found = muscle_rows(measure_muscles(labels, ff, affine).muscles)
     assert sorted(found.index) == sorted(set(np.unique(labels)) - {0})
     for label in found.index:
         expected = measured_independently(labels, ff, affine, label)
@@ -63,7 +62,7 @@ def test_ellipsoid_has_the_volume_and_sections_of_the_formula():
     radii = np.array([24.0, 30.0, 45.0])
     mask = ellipsoid((60, 70, 100), 1.0, radii)
     labels = mask * np.uint16(value("rectus_femoris"))
-    row = muscle_table(labels, np.full(mask.shape, 20, np.float32), np.eye(4)).iloc[0]
+    row = measure_muscles(labels, np.full(mask.shape, 20, np.float32), np.eye(4)).muscles.iloc[0]
     volume = 4 / 3 * np.pi * radii.prod() / 1000
     assert row["volume_ml"] == pytest.approx(volume, rel=0.005)
     assert row["lean_volume_ml"] == pytest.approx(0.8 * volume, rel=0.005)
@@ -81,7 +80,7 @@ def test_cylinder_with_a_linear_gradient():
     labels = np.repeat(disc[:, :, None], 30, axis=2) * np.uint16(value("soleus", "right"))
     # 60 % at the distal end to 0 % at the proximal end: 6 points per tenth of the length.
     ff = np.broadcast_to(60 - 60 * (np.arange(30) + 0.5) / 30, labels.shape).astype(np.float32)
-    row = muscle_table(labels, ff, np.diag([1.0, 1.0, 4.0, 1.0])).iloc[0]
+    row = measure_muscles(labels, ff, np.diag([1.0, 1.0, 4.0, 1.0])).muscles.iloc[0]
     assert row["volume_ml"] == pytest.approx(np.pi * 25**2 * 120 / 1000, rel=0.01)
     assert row["ff_slope"] == pytest.approx(6.0)
     assert row["ff_mean"] == pytest.approx(30.0)
@@ -99,7 +98,7 @@ def test_partial_volume_rim_counts_for_volume_but_not_for_fat():
     rim = mask.copy()
     rim[6:24, 6:24] = False
     ff = np.where(rim, 60.0, 5.0).astype(np.float32)
-    row = muscle_table(mask * np.uint16(value("sartorius")), ff, THICK).iloc[0]
+    row = measure_muscles(mask * np.uint16(value("sartorius")), ff, THICK).muscles.iloc[0]
     assert row["ff_mean"] == 5.0
     assert row["ff_mean_uneroded"] == pytest.approx((76 * 60 + 324 * 5) / 400)
     assert row["n_voxels"] == 1600
@@ -110,7 +109,7 @@ def test_partial_volume_rim_counts_for_volume_but_not_for_fat():
 
 def test_erosion_can_be_switched_off():
     labels, ff = random_image(1)
-    row = muscle_table(labels, ff, THICK, QuantificationOptions(erode=False)).iloc[0]
+    row = measure_muscles(labels, ff, THICK, QuantificationOptions(erode=False)).muscles.iloc[0]
     assert row["erosion"] == "none"
     assert not row["few_voxels"]
     assert row["ff_mean"] == pytest.approx(row["ff_mean_uneroded"])
@@ -122,7 +121,7 @@ def test_rows_are_in_vocabulary_order_then_groups():
     thigh = [v for v, (m, _) in label_values().items() if m.region == "thigh"]
     for i, label in enumerate(reversed(thigh)):
         labels[4 * i : 4 * i + 4, :, :] = label
-    table = muscle_table(labels, np.full(labels.shape, 9, np.float32), THICK)
+    table = measure_muscles(labels, np.full(labels.shape, 9, np.float32), THICK).muscles
     expected = [(m.name, side) for m, side in label_values().values() if m.region == "thigh"]
     in_thigh = [g for g, members in groups().items() if muscles()[members[0]].region == "thigh"]
     expected += [(g, side) for g in in_thigh for side in ("left", "right")]
@@ -136,16 +135,16 @@ def test_flipping_the_image_within_the_slice_changes_nothing(axis):
     flip = np.eye(4)
     flip[axis, axis], flip[axis, 3] = -1, labels.shape[axis] - 1
     pd.testing.assert_frame_equal(
-        muscle_table(np.flip(labels, axis), np.flip(ff, axis), THICK @ flip),
-        muscle_table(labels, ff, THICK),
+        measure_muscles(np.flip(labels, axis), np.flip(ff, axis), THICK @ flip).muscles,
+        measure_muscles(labels, ff, THICK).muscles,
         rtol=1e-9,
     )
 
 
 def test_turning_the_stack_upside_down_swaps_the_ends():
     labels, ff = random_image(3)
-    found = muscle_rows(muscle_table(labels[:, :, ::-1], ff[:, :, ::-1], THICK))
-    expected = muscle_rows(muscle_table(labels, ff, THICK))
+    found = muscle_rows(measure_muscles(labels[:, :, ::-1], ff[:, :, ::-1], THICK).muscles)
+    expected = muscle_rows(measure_muscles(labels, ff, THICK).muscles)
     for one, other in (
         ("ff_proximal", "ff_distal"),
         ("truncated_proximal", "truncated_distal"),
@@ -162,8 +161,8 @@ def test_renaming_the_muscles_moves_their_numbers_along(renamed):
     labels, ff = random_image(4)
     lookup = np.arange(3000, dtype=np.uint16)
     lookup[VALUES] = renamed
-    original = muscle_rows(muscle_table(labels, ff, THICK))
-    found = muscle_rows(muscle_table(lookup[labels], ff, THICK))
+    original = muscle_rows(measure_muscles(labels, ff, THICK).muscles)
+    found = muscle_rows(measure_muscles(lookup[labels], ff, THICK).muscles)
     columns = ["volume_ml", "ff_mean", "ff_p95", "csa_mid_cm2", "ff_slope", "n_voxels_ff"]
     for before, after in zip(VALUES, renamed, strict=True):
         assert found.loc[after, columns].tolist() == original.loc[before, columns].tolist()
@@ -176,13 +175,15 @@ def test_a_shifted_turned_scan_gives_the_same_table():
     world[:2, :2] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
     world[:3, 3] = [40, -12, 300]
     pd.testing.assert_frame_equal(
-        muscle_table(labels, ff, world @ THICK), muscle_table(labels, ff, THICK), rtol=1e-9
+        measure_muscles(labels, ff, world @ THICK).muscles,
+        measure_muscles(labels, ff, THICK).muscles,
+        rtol=1e-9,
     )
 
 
 def test_one_thick_slice():
     labels = box_image((20, 20, 1), {value("gracilis", "right"): np.s_[3:13, 3:13, 0]})
-    row = muscle_table(labels, np.full(labels.shape, 8, np.float32), THICK).iloc[0]
+    row = measure_muscles(labels, np.full(labels.shape, 8, np.float32), THICK).muscles.iloc[0]
     assert row["truncated_proximal"]
     assert row["truncated_distal"]
     assert row["n_slices"] == 1
@@ -194,7 +195,7 @@ def test_one_thick_slice():
 def test_a_gap_in_the_muscle_is_no_volume():
     labels = box_image((20, 20, 6), {value("gracilis"): np.s_[3:13, 3:13, 1:5]})
     labels[:, :, 2:4] = 0
-    row = muscle_table(labels, np.full(labels.shape, 8, np.float32), THICK).iloc[0]
+    row = measure_muscles(labels, np.full(labels.shape, 8, np.float32), THICK).muscles.iloc[0]
     assert row["n_slices"] == 2
     assert row["volume_ml"] == pytest.approx(200 * 0.045)
     assert row["csa_mid_cm2"] == pytest.approx(2.25)
@@ -204,13 +205,13 @@ def test_missing_fat_fraction_never_counts_as_no_fat():
     labels = box_image((20, 20, 4), {value("gracilis"): np.s_[3:13, 3:13, 0:4]})
     ff = np.full(labels.shape, 30, np.float32)
     ff[3:8] = np.nan
-    row = muscle_table(labels, ff, THICK).iloc[0]
+    row = measure_muscles(labels, ff, THICK).muscles.iloc[0]
     assert row["ff_mean"] == 30
     assert row["ff_mean_uneroded"] == 30
     assert row["n_voxels"] == 400
     assert row["n_voxels_no_ff"] == 200
     ff[:] = np.nan
-    row = muscle_table(labels, ff, THICK, noise_floor=5.0).iloc[0]
+    row = measure_muscles(labels, ff, THICK, noise_floor=5.0).muscles.iloc[0]
     assert row["volume_ml"] == pytest.approx(18.0)
     assert row[["ff_mean", "ff_median", "lean_volume_ml", "below_noise_floor"]].isna().all()
     assert row["few_voxels"]
@@ -220,7 +221,8 @@ def test_missing_fat_fraction_never_counts_as_no_fat():
 @pytest.mark.parametrize(("floor", "expected"), [(None, pd.NA), (7.0, False), (9.0, True)])
 def test_noise_floor_flag(floor, expected):
     labels = box_image((20, 20, 2), {value("gracilis"): np.s_[3:13, 3:13, 0:2]})
-    table = muscle_table(labels, np.full(labels.shape, 8, np.float32), THICK, noise_floor=floor)
+    ff = np.full(labels.shape, 8, np.float32)
+    table = measure_muscles(labels, ff, THICK, noise_floor=floor).muscles
     assert table["below_noise_floor"].iloc[0] is expected or (
         table["below_noise_floor"].iloc[0] == expected
     )
@@ -228,14 +230,15 @@ def test_noise_floor_flag(floor, expected):
 
 def test_an_image_without_muscles_gives_an_empty_table():
     labels = np.zeros((5, 5, 5), np.uint16)
-    table = muscle_table(labels, np.zeros(labels.shape, np.float32), THICK)
+    table = measure_muscles(labels, np.zeros(labels.shape, np.float32), THICK).muscles
     assert len(table) == 0
     assert list(table) == list(MuscleTables.MUSCLES.columns)
 
 
 def test_profile_and_table_agree():
     labels, ff = random_image(6)
-    table, profile = muscle_table(labels, ff, THICK), slice_profile(labels, ff, THICK)
+    found = measure_muscles(labels, ff, THICK)
+    table, profile = found.muscles, found.profile
     assert list(profile) == list(MuscleTables.PROFILE.columns)
     for _, row in table[table["level"] == "muscle"].iterrows():
         part = profile[(profile["muscle"] == row["muscle"]) & (profile["side"] == row["side"])]
@@ -256,7 +259,7 @@ def test_forty_muscles_take_their_boxes_not_the_whole_image():
         labels[50 * row : 50 * row + 45, 32 * column : 32 * column + 28, 5:90] = label
     ff = np.full(labels.shape, 10, np.float32, order="F")
     start = time.process_time()
-    table = muscle_table(labels, ff, np.diag([1.0, 1.0, 5.0, 1.0]))
+    table = measure_muscles(labels, ff, np.diag([1.0, 1.0, 5.0, 1.0])).muscles
     assert time.process_time() - start < 3.0
     assert (table["level"] == "muscle").sum() == 40
 
@@ -267,7 +270,7 @@ def table() -> pd.DataFrame:
     labels[1:5, 1:11] = muscles()["semitendinosus"].value("left")
     labels[7:11, 1:11] = muscles()["semimembranosus"].value("right")
     ff = np.full(labels.shape, 10.0, np.float32)
-    return muscle_table(labels, ff, np.diag([1.0, 1.0, 5.0, 1.0]))
+    return measure_muscles(labels, ff, np.diag([1.0, 1.0, 5.0, 1.0])).muscles
 
 
 def test_values_go_to_their_muscle_and_side_and_never_to_groups(table: pd.DataFrame) -> None:
