@@ -51,7 +51,6 @@ class Parameter:
 
 Balance = Literal["smote-nc", "weights"]
 Combine = Literal["margins", "probabilities"]
-SearchTrees = Literal["compiled", "xgboost"]
 
 _PROFILES = "profiles.yaml"
 _PUBLISHED = "paper"
@@ -86,12 +85,9 @@ class Protocol:
         Histogram bins of a feature.
     early_stopping : int
         Rounds without a better inner validation loss before a fit stops; 0 never stops.
-    search_trees : {'compiled', 'xgboost'}
-        Who makes the fits of the search: :mod:`.histogram_trees` (the same trees in half the time,
-        but they take about 15 s to compile), or XGBoost, which always trains the members.
     abandon : float
         A trial is given up after some inner folds if it lies so many standard deviations below the
-        best tenth that it will not reach them, see :mod:`.racing`; 0 never gives up.
+        best tenth that it will not reach them; 0 never gives up.
     masking : float
         Share (0-1) of the training samples that also get the missing muscles of another one.
     comparators : bool
@@ -118,7 +114,6 @@ class Protocol:
     minimum_samples: int
     max_bin: int
     early_stopping: int
-    search_trees: SearchTrees
     abandon: float
     masking: float
     comparators: bool
@@ -164,11 +159,7 @@ _LIMITS = (
     ("masking", 0, 1),
     ("seed", 0, 2**31 - 1),
 )
-_CHOICES = {
-    "balance": get_args(Balance),
-    "combine": get_args(Combine),
-    "search_trees": get_args(SearchTrees),
-}
+_CHOICES = {"balance": get_args(Balance), "combine": get_args(Combine)}
 _SETTINGS = frozenset(f.name for f in fields(Protocol)) - {"name"}
 
 

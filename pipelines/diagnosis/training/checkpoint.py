@@ -24,7 +24,7 @@ from pipelines.harmonization.harmonize import HarmonizationOptions
 
 Arrays = Mapping[str, Array]
 
-_FORMAT = "myomids-fold-2"
+_FORMAT = "myomids-fold-3"
 _KEYS = {"format", "fold", "seconds", "trials", "features"}
 _COMPARATOR = "comparator_"
 _TYPES = {"rows": np.intp, "explanation_base": np.float64}  # all others are float32
@@ -93,6 +93,7 @@ def search_folder(
     digest = hashlib.sha256()
     samples = cohort.native.samples[_SAMPLE_COLUMNS]
     about = {
+        "format": _FORMAT,
         "options": options.as_dict(),
         "protocol": protocol.as_dict(),
         "classes": cohort.classes,

@@ -1,8 +1,8 @@
 """Prepared data of one training and validation part, made once and used by every trial."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pipelines.arrays import Float32, Index
 from pipelines.diagnosis.cohort import Cohort
@@ -10,7 +10,6 @@ from pipelines.diagnosis.ensemble.boosting import training_matrix
 from pipelines.diagnosis.ensemble.preparation import Preparation
 from pipelines.diagnosis.protocol import Protocol
 from pipelines.diagnosis.training.folds import Split
-from pipelines.diagnosis.training.histogram_trees import BinnedRows
 from pipelines.diagnosis.training.resampling import Oversampler, class_weights, mask_blocks
 from pipelines.harmonization.harmonize import (
     Harmonization,
@@ -20,9 +19,6 @@ from pipelines.harmonization.harmonize import (
 
 if TYPE_CHECKING:
     import xgboost
-
-
-Binned = TypeVar("Binned")
 
 
 @dataclass(frozen=True)
@@ -96,28 +92,19 @@ class TrainingData:
         self._part = part
         self._protocol = protocol
         self._oversamplers: dict[int, Oversampler] = {}
-        self._weighted: dict[tuple[Any, int], Any] = {}
+        self._weighted: dict[int, xgboost.QuantileDMatrix] = {}
 
     def matrix(self, parameters: Mapping[str, Any]) -> "xgboost.QuantileDMatrix":
-        """Return the balanced training data of a trial for XGBoost."""
-        return self._binned(training_matrix, parameters)
-
-    def rows(self, parameters: Mapping[str, Any]) -> BinnedRows:
-        """Return the balanced training data of a trial for our own trees."""
-        return self._binned(BinnedRows, parameters)
-
-    def _binned(self, make: Callable[..., Binned], parameters: Mapping[str, Any]) -> Binned:
-        """Bin the balanced rows, once for all trials if only the number of neighbours matters."""
+        """Return the balanced training data of a trial; kept where only `knn_k` changes it."""
         k = int(parameters["knn_k"])
         bins = self._protocol.max_bin
         if self._protocol.balance == "smote-nc":
             factor, neighbours = parameters["augmentation_factor"], int(parameters["smote_k"])
-            return make(*self.oversampled(k, factor, neighbours), None, bins)
-        if (make, k) not in self._weighted:
+            return training_matrix(*self.oversampled(k, factor, neighbours), None, bins)
+        if k not in self._weighted:
             y = self._part.y
-            self._weighted[make, k] = make(self._part.features[k], y, class_weights(y), bins)
-        binned: Binned = self._weighted[make, k]
-        return binned
+            self._weighted[k] = training_matrix(self._part.features[k], y, class_weights(y), bins)
+        return self._weighted[k]
 
     def oversampled(self, k: int, factor: float, neighbours: int) -> tuple[Float32, Index]:
         """Return oversampled rows and their class numbers, see :meth:`Oversampler.sample`."""

@@ -9,23 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipelines.arrays import Float32, Float64
+from pipelines.arrays import Float64, Index
 from pipelines.diagnosis.ensemble.average import MemberParameters
 from pipelines.diagnosis.ensemble.boosting import fit_booster, margins
 from pipelines.diagnosis.protocol import Protocol
 from pipelines.diagnosis.training.fold_data import PreparedFold
-from pipelines.diagnosis.training.histogram_trees import validation_margins
 from pipelines.errors import DataError
 
 if TYPE_CHECKING:
     import optuna
 
+logger = logging.getLogger(__name__)
 
 # Complete trials that must be there to tell how folds differ.
 _TRIALS_TO_LEARN_FROM = 6
-
-
-logger = logging.getLogger(__name__)
 
 # The sampler calls so large a share of the trials the best; it learns from these.
 _BEST_SHARE = 0.1
@@ -46,36 +43,12 @@ def search(
     journal: Path | None = None,
     progress: Callable[[], None] | None = None,
 ) -> pd.DataFrame:
-    """Search the hyper-parameters on inner folds.
+    """Search the hyper-parameters of outer fold `fold` on its inner folds.
 
-    Parameters
-    ----------
-    folds : sequence of PreparedFold
-        The inner folds.
-    classes : int
-        Number of classes.
-    protocol : Protocol
-        The protocol.
-    fold : int
-        Number of the outer fold; part of the seed.
-    journal : Path, optional
-        File that records the search. A search that was interrupted goes on from it and ends as
-        if it had not been interrupted.
-    progress : callable, optional
-        Called after every trial.
-
-    Returns
-    -------
-    DataFrame
-        One row per trial: ``fold``, ``trial``, ``state`` ('complete', 'abandoned', 'failed'),
-        ``score`` (inner balanced accuracy 0-1; of the folds done if abandoned), ``member``
-        (joins the ensemble) and the hyper-parameters; ``rounds`` is the number that members are
-        trained with.
-
-    Raises
-    ------
-    DataError
-        If every trial failed.
+    A search that was interrupted goes on from `journal` and ends as if it had not been.
+    Returns one row per trial: ``fold``, ``trial``, ``state`` ('complete', 'abandoned', 'failed'),
+    ``score`` (inner balanced accuracy 0-1; of the folds done if abandoned), ``member`` (joins the
+    ensemble) and the hyper-parameters; ``rounds`` is the number that members are trained with.
     """
     study = _open_study(journal)
     done = len(_finished(study))
@@ -132,7 +105,7 @@ def _run_trial(
             scores.append(score)
             rounds.append(used)
             trial.report(score, step)
-            if protocol.abandon and is_hopeless(
+            if protocol.abandon and _is_hopeless(
                 scores, complete, _places(protocol), protocol.abandon
             ):
                 break
@@ -147,6 +120,54 @@ def _run_trial(
         study.tell(trial, state=optuna.trial.TrialState.PRUNED)
     else:
         study.tell(trial, float(np.mean(scores)))
+
+
+def score_inner_fold(
+    fold: PreparedFold, parameters: dict[str, Any], classes: int, protocol: Protocol
+) -> tuple[float, int]:
+    """Return the balanced accuracy of a combination on one inner fold and its rounds."""
+    k = int(parameters["knn_k"])
+    patience = protocol.early_stopping
+    fit = fit_booster(
+        fold.training.matrix(parameters),
+        parameters,
+        classes=classes,
+        max_bin=protocol.max_bin,
+        seed=protocol.seed,
+        validation=fold.validation_matrix(k) if patience else None,
+        patience=patience,
+    )
+    predicted = margins(fit.booster, fold.validation(k), fit.rounds).argmax(axis=1)
+    return _balanced_accuracy(fold.y_validation, predicted), fit.rounds
+
+
+def _balanced_accuracy(y: Index, predicted: Index) -> float:
+    """Return the mean recall over the classes present."""
+    counts = np.bincount(y)
+    hits = np.bincount(y[y == predicted], minlength=counts.size)
+    return float(np.mean(hits[counts > 0] / counts[counts > 0]))
+
+
+def _is_hopeless(scores: Sequence[float], complete: Float64, places: int, caution: float) -> bool:
+    """Say whether a trial will end below the best `places` of the complete ones, (T, F).
+
+    Its final mean is predicted from the folds done, with the differences between folds that the
+    complete trials show; the scatter around that prediction is theirs too. `caution` is by how
+    many standard deviations the prediction may err before a good trial is lost.
+    """
+    trials, folds = complete.shape
+    done = len(scores)
+    if trials < max(places, _TRIALS_TO_LEARN_FROM) or done == folds:
+        return False
+    of_fold = complete.mean(axis=0)
+    of_trial = complete.mean(axis=1)
+    scatter = complete - of_fold - of_trial[:, np.newaxis] + complete.mean()
+    variance = (scatter**2).sum() / ((trials - 1) * (folds - 1))
+    level = np.mean(np.asarray(scores) - of_fold[:done])
+    # The scores that are still missing decide the rest, like a sample without replacement.
+    error = np.sqrt(variance * (1 / done - 1 / folds))
+    last_place = np.sort(of_trial)[-places]
+    return bool(of_fold.mean() + level + caution * error < last_place)
 
 
 def _places(protocol: Protocol) -> int:
@@ -264,90 +285,3 @@ def _above_percentile(count: int, percentile: float) -> int:
 def _plain(value: Any) -> Any:
     """Return a Python number."""
     return value.item() if isinstance(value, np.generic) else value
-
-
-def is_hopeless(
-    scores: Sequence[float],
-    complete: Float64,
-    places: int,
-    caution: float,
-) -> bool:
-    """Say whether a trial will end below the best ones.
-
-    Its final mean is predicted from the folds done, with the differences between folds that the
-    complete trials show; the scatter around that prediction is theirs too.
-
-    Parameters
-    ----------
-    scores : sequence of float
-        Scores of the trial on the first s inner folds.
-    complete : float64 array (T, F)
-        Scores of complete trials on all inner folds.
-    places : int
-        How many trials count as the best.
-    caution : float
-        By how many standard deviations the prediction may err before a good trial is lost.
-    """
-    trials, folds = complete.shape
-    done = len(scores)
-    if trials < max(places, _TRIALS_TO_LEARN_FROM) or done == folds:
-        return False
-    of_fold = complete.mean(axis=0)
-    of_trial = complete.mean(axis=1)
-    scatter = complete - of_fold - of_trial[:, np.newaxis] + complete.mean()
-    variance = (scatter**2).sum() / ((trials - 1) * (folds - 1))
-    level = np.mean(np.asarray(scores) - of_fold[:done])
-    # The scores that are still missing decide the rest, like a sample without replacement.
-    error = np.sqrt(variance * (1 / done - 1 / folds))
-    last_place = np.sort(of_trial)[-places]
-    return bool(of_fold.mean() + level + caution * error < last_place)
-
-
-def score_inner_fold(
-    fold: PreparedFold, parameters: dict[str, Any], classes: int, protocol: Protocol
-) -> tuple[float, int]:
-    """Return the balanced accuracy of a combination on one inner fold and its rounds."""
-    train = _train_compiled if protocol.search_trees == "compiled" else _train_xgboost
-    found, rounds = train(fold, parameters, classes, protocol)
-    return _balanced_accuracy(fold.y_validation, found.argmax(axis=1)), rounds
-
-
-def _train_compiled(
-    fold: PreparedFold, parameters: dict[str, Any], classes: int, protocol: Protocol
-) -> tuple[Float32, int]:
-    """Return the margins of the validation rows by our own trees, and the rounds they took."""
-    rows = fold.training.rows(parameters)
-    return validation_margins(
-        rows,
-        rows.bin(fold.validation(int(parameters["knn_k"]))),
-        fold.y_validation,
-        parameters,
-        classes=classes,
-        seed=protocol.seed,
-        patience=protocol.early_stopping,
-    )
-
-
-def _train_xgboost(
-    fold: PreparedFold, parameters: dict[str, Any], classes: int, protocol: Protocol
-) -> tuple[Float32, int]:
-    """Return the margins of the validation rows by XGBoost, and the rounds they took."""
-    k = int(parameters["knn_k"])
-    patience = protocol.early_stopping
-    fit = fit_booster(
-        fold.training.matrix(parameters),
-        parameters,
-        classes=classes,
-        max_bin=protocol.max_bin,
-        seed=protocol.seed,
-        validation=fold.validation_matrix(k) if patience else None,
-        patience=patience,
-    )
-    return margins(fit.booster, fold.validation(k), fit.rounds), fit.rounds
-
-
-def _balanced_accuracy(y: Any, predicted: Any) -> float:
-    """Return the mean recall over the classes present."""
-    counts = np.bincount(y)
-    hits = np.bincount(y[y == predicted], minlength=counts.size)
-    return float(np.mean(hits[counts > 0] / counts[counts > 0]))

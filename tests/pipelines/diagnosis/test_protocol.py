@@ -78,7 +78,6 @@ def test_unknown_profile_names_the_known_ones():
         ({"trials": "many"}, "trials is 'many', which is no number"),
         ({"random_trials": 61}, "61 random trials are more than the 60 trials"),
         ({"balance": "smote"}, "balance is 'smote'"),
-        ({"search_trees": "lightgbm"}, "search_trees is 'lightgbm'"),
         ({"max_bin": 257}, "max_bin is 257, outside 2 to 256"),
         ({"abandon": -1}, "abandon is -1, outside 0 to inf"),
         ({"combine": "votes"}, "combine is 'votes'"),

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.arrays import Float32, Float64, Int32, Int64
-from pipelines.diagnosis.compiled import compiled
 from pipelines.diagnosis.explanation.trees.booster_file import read_booster
+from pipelines.diagnosis.explanation.trees.compiled import compiled
 from pipelines.errors import ModelError
 
 # Deeper trees than any search makes; a longer path in a file means that it is damaged.

@@ -21,7 +21,7 @@ none) and ``old`` (its share r, 1 where there is none).
 import numpy as np
 
 from pipelines.arrays import Float32
-from pipelines.diagnosis.compiled import compiled
+from pipelines.diagnosis.explanation.trees.compiled import compiled
 from pipelines.diagnosis.explanation.trees.flat_trees import FlatTrees
 
 # ruff: noqa: PLR0917

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pipelines.arrays import Int64
-from pipelines.diagnosis.compiled import compiled
+from pipelines.diagnosis.explanation.trees.compiled import compiled
 
 # Arrays of a tree that are needed, with the UBJSON type XGBoost gives their values.
 TREE_ARRAYS: Mapping[str, str] = {

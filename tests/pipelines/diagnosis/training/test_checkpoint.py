@@ -7,9 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipelines.diagnosis.cohort import training_cohort
 from pipelines.diagnosis.explanation.out_of_fold import FoldExplanation
-from pipelines.diagnosis.training.checkpoint import FoldResult, load_fold, store_fold
+from pipelines.diagnosis.training import checkpoint
+from pipelines.diagnosis.training.checkpoint import (
+    FoldResult,
+    load_fold,
+    search_folder,
+    store_fold,
+)
 from pipelines.errors import DataError
+from pipelines.harmonization.harmonize import HarmonizationOptions
+from tests.pipelines.diagnosis.small_cohorts import small_cohort, tiny_protocol
 
 ROWS, CLASSES, FEATURES = np.array([1, 4, 5]), 2, ("soleus", "age")
 
@@ -138,3 +147,12 @@ def test_a_file_of_another_training_is_refused(tmp_path):
     store_fold(replace(fold_result(), rows=np.array([0, 1, 2])), path)
     with pytest.raises(DataError, match="it predicts other samples"):
         load_fold(path, 3, ROWS, CLASSES)
+
+
+def test_a_search_of_another_format_has_a_folder_of_its_own(tmp_path, monkeypatch):
+    native, labels = small_cohort()
+    search = (training_cohort(native, labels, 5), HarmonizationOptions(), tiny_protocol())
+    folder = search_folder(tmp_path, *search)
+    assert search_folder(tmp_path, *search) == folder
+    monkeypatch.setattr(checkpoint, "_FORMAT", "myomids-fold-2")
+    assert search_folder(tmp_path, *search) != folder

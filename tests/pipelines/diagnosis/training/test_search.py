@@ -11,7 +11,7 @@ from pipelines.diagnosis.cohort import training_cohort
 from pipelines.diagnosis.training import search as search_module
 from pipelines.diagnosis.training.fold_data import PreparedFold
 from pipelines.diagnosis.training.folds import grouped_folds
-from pipelines.diagnosis.training.search import _member_mask, is_hopeless, members_of, search
+from pipelines.diagnosis.training.search import _is_hopeless, _member_mask, members_of, search
 from pipelines.errors import DataError
 from pipelines.harmonization.harmonize import HarmonizationOptions
 from tests.pipelines.diagnosis.small_cohorts import small_cohort, tiny_protocol
@@ -208,17 +208,6 @@ def test_early_stopping_hands_its_rounds_to_the_members():
     assert members_of(trials)[0].values["rounds"] == trials.loc[trials["member"], "rounds"].iloc[0]
 
 
-def test_compiled_trees_search_like_xgboost():
-    protocol = tiny_protocol(search_trees="compiled")
-    folds = prepared(protocol)
-
-    compiled = search(folds, 3, protocol)
-
-    by_xgboost = search(folds, 3, replace(protocol, search_trees="xgboost"))
-    assert by_xgboost["subsample"].max() < 1 > by_xgboost["colsample_bytree"].max()
-    pd.testing.assert_frame_equal(compiled, by_xgboost)
-
-
 FOLDS = np.array([0.08, 0.04, 0.0, -0.04, -0.08])
 
 
@@ -230,18 +219,18 @@ def trials(count=12, scatter=0.01, seed=0):
 
 
 def test_bad_start_on_an_easy_fold_is_hopeless():
-    assert is_hopeless([0.5 + FOLDS[0]], trials(), places=2, caution=3)
+    assert _is_hopeless([0.5 + FOLDS[0]], trials(), places=2, caution=3)
 
 
 def test_the_same_score_on_a_hard_fold_is_not():
     complete = trials()[:, ::-1]
-    assert not is_hopeless([0.5 + FOLDS[0]], complete, places=2, caution=3)
+    assert not _is_hopeless([0.5 + FOLDS[0]], complete, places=2, caution=3)
 
 
 def test_uncertainty_shrinks_with_the_folds():
     level = 0.585  # members start near 0.60
     scores = [level + f for f in FOLDS]
-    answers = [is_hopeless(scores[:s], trials(), places=2, caution=3) for s in range(1, 5)]
+    answers = [_is_hopeless(scores[:s], trials(), places=2, caution=3) for s in range(1, 5)]
 
     assert answers == sorted(answers)
     assert (answers[0], answers[-1]) == (False, True)
@@ -249,17 +238,17 @@ def test_uncertainty_shrinks_with_the_folds():
 
 def test_caution_keeps_more():
     scores = [0.57 + FOLDS[0]]
-    assert is_hopeless(scores, trials(), places=2, caution=0.5)
-    assert not is_hopeless(scores, trials(), places=2, caution=10)
+    assert _is_hopeless(scores, trials(), places=2, caution=0.5)
+    assert not _is_hopeless(scores, trials(), places=2, caution=10)
 
 
 @pytest.mark.parametrize(("count", "places"), [(5, 2), (12, 13), (0, 1)])
 def test_too_few_trials_to_judge(count, places):
-    assert not is_hopeless([0.0], trials(count), places, 1)
+    assert not _is_hopeless([0.0], trials(count), places, 1)
 
 
 def test_complete_trial_is_never_hopeless():
-    assert not is_hopeless([0.0] * 5, trials(), 2, 1)
+    assert not _is_hopeless([0.0] * 5, trials(), 2, 1)
 
 
 def test_rarely_loses_a_trial_that_would_have_been_best():
@@ -270,7 +259,7 @@ def test_rarely_loses_a_trial_that_would_have_been_best():
         complete, new = scores[:-1], scores[-1]
         if (complete.mean(axis=1) > new.mean()).sum() < 2:
             judged += 1
-            lost += any(is_hopeless(new[:s], complete, 2, 3) for s in range(1, 5))
+            lost += any(_is_hopeless(new[:s], complete, 2, 3) for s in range(1, 5))
 
     assert judged > 25
     assert lost == 0
