@@ -39,9 +39,9 @@ from pathlib import Path
 import nibabel as nib, numpy as np
 from pipelines.geometry import to_canonical, restore
 from pipelines.segmentation.channels import stack_channels
-from pipelines.segmentation.model_files import open_model
-from pipelines.segmentation.predict import load_segmenter, predict_labels
-from pipelines.segmentation.registry import read_registry
+from pipelines.segmentation.catalogue.model_files import open_model
+from pipelines.segmentation.inference.predict import load_segmenter, predict_labels
+from pipelines.segmentation.catalogue.registry import read_registry
 water, fat, out, work, threads, ways = sys.argv[1:]
 images = [nib.load(p) for p in (water, fat)]
 arrays = [to_canonical(np.asarray(i.dataobj), i.affine) for i in images]

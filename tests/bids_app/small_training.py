@@ -55,10 +55,10 @@ def options(cohort: Path, *more: str) -> list[str]:
 # A run that is killed when model and staged tables are there, but no table is in place.
 _KILLED = """
 import os, signal, sys
-from bids_app import group
+from bids_app.group import level
 from bids_app.cli import main
-from bids_app.result_writer import SessionWriter
-from pipelines.diagnosis import outer_fold
+from bids_app.files.result_writer import SessionWriter
+from pipelines.diagnosis.training import nested
 from tests.bids_app.small_training import never
 
 nested.search = never

@@ -1,7 +1,7 @@
 """What a session page is made from: plain values, arrays and tables, no files.
 
 The dataclasses here are the whole interface of the reports: fill them (from results in memory, or
-from files with :mod:`bids_app.reports.derivative_content`) and call
+from files with :mod:`bids_app.reports.session.derivative_content`) and call
 :func:`bids_app.reports.session.page.render_session`.
 """
 

@@ -339,8 +339,8 @@ def test_a_file_system_without_locks_is_an_error_that_says_what_to_do(
 _PROGRAM = """
 import json, signal, sys
 from pathlib import Path
-from bids_app.derivatives import SessionId
-from bids_app.result_writer import session_writer
+from bids_app.session_id import SessionId
+from bids_app.files.result_writer import session_writer
 from bids_app.errors import AppError
 output_dir, arguments = Path(sys.argv[1]), json.loads(sys.argv[2])
 """

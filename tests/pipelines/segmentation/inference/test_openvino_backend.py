@@ -182,9 +182,9 @@ def test_bundled_model_runs_without_torch_and_nnunet(repository, tmp_path):
     code = f"""
 import sys
 from pathlib import Path
-from pipelines.segmentation.model_files import open_model
-from pipelines.segmentation.predict import load_segmenter
-from pipelines.segmentation.registry import read_registry
+from pipelines.segmentation.catalogue.model_files import open_model
+from pipelines.segmentation.inference.predict import load_segmenter
+from pipelines.segmentation.catalogue.registry import read_registry
 from pipelines.segmentation.segment import segment
 from tests.pipelines.segmentation.tiny_models import disc_scan
 registry = read_registry()

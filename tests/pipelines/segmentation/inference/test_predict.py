@@ -360,9 +360,9 @@ def test_nothing_is_printed_written_or_needed(trained_folder, repository, tmp_pa
     code = f"""
 import sys
 from pathlib import Path
-from pipelines.segmentation.model_files import open_model
-from pipelines.segmentation.predict import load_segmenter, predict_labels
-from pipelines.segmentation.registry import read_registry
+from pipelines.segmentation.catalogue.model_files import open_model
+from pipelines.segmentation.inference.predict import load_segmenter, predict_labels
+from pipelines.segmentation.catalogue.registry import read_registry
 from tests.pipelines.segmentation.tiny_models import disc_scan
 files = open_model({str(trained_folder)!r}, read_registry(), cache_dir=Path({str(tmp_path)!r}),
                    trust_model=True)
