@@ -9,6 +9,7 @@ from pipelines.anatomy.vocabulary import muscles
 from pipelines.errors import ModelError
 from pipelines.segmentation.catalogue.model_files import open_model
 from pipelines.segmentation.catalogue.registry import read_registry
+from pipelines.segmentation.inference.export import Prediction
 from pipelines.segmentation.inference.predict import load_segmenter
 from pipelines.segmentation.review.confidence import Calibration, write_calibration
 from pipelines.segmentation.segment import segment
@@ -60,8 +61,28 @@ def test_provenance_can_be_written(result):
     said = json.loads(json.dumps(result.provenance))
     assert said["Channels"] == ["water", "fat"]
     assert said["LogitInterpolation"] == "linear"
-    assert said["DiscontinuousVolumeReassigned"] >= 0
-    assert said["StrayVolumeRemoved"] >= 0
+    assert said["MirrorCompletion"] is False
+
+
+def test_volumes_that_change_hands_or_go_are_told(trained_folder, tmp_path, monkeypatch):
+    channels, affine, _ = pair_of_limbs()
+    truth = np.zeros(channels.shape[1:], np.uint8)
+    for half in (truth[:64], truth[:63:-1]):
+        half[10:22, 15:30] = 1
+        half[40:52, 15:30] = 2
+    wrong = truth.copy()
+    wrong[40:52, 15:30, 0] = 1  # a section of gracilis taken for rectus femoris: 12 x 15 voxels
+    wrong[30, 36:40, 3] = 1  # 4 voxels away from the rest
+    sure = Prediction(wrong, np.full_like(wrong, 255), np.zeros_like(wrong), {1: 1.0, 2: 1.0})
+    monkeypatch.setattr("pipelines.segmentation.segment.predict_labels", lambda *arguments: sure)
+    images = {"water": channels[0], "fat": channels[1]}
+    found = segment(images, affine, load(trained_folder, tmp_path))
+    voxel_ml = SPACING * SPACING * 6 / 1000
+    assert found.provenance["DiscontinuousVolumeReassigned"] == pytest.approx(180 * voxel_ml)
+    assert found.provenance["StrayVolumeRemoved"] == pytest.approx(4 * voxel_ml)
+    for value, name in ((1, "rectus_femoris"), (2, "gracilis")):
+        both_sides = [muscles()[name].value(side) for side in ("left", "right")]
+        np.testing.assert_array_equal(np.isin(found.labels, both_sides), truth == value)
 
 
 def test_calibration_of_the_model_is_used(model_folder, tmp_path):

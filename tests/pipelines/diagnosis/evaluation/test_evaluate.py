@@ -87,7 +87,9 @@ def test_headline(evaluation, made):
     temperature = evaluation.tables["temperature"].set_index("fold")["temperature"]["all"]
     assert headline["temperature"] == temperature
     assert headline["novelty_flagged_rate"] == pytest.approx(0.05, abs=0.04)
-    assert 0 <= headline["near_normal_flagged_rate"] <= 1
+    flagged = evaluation.tables["near_normal"].set_index("class")["n_flagged"]
+    assert headline["near_normal_flagged_rate"] == flagged["all"] / 285
+    assert 0 < flagged["all"] == flagged.drop("all").sum()
 
 
 def test_the_same_seed_gives_the_same_tables(evaluation, made):
