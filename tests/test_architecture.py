@@ -15,7 +15,7 @@ import pytest
 from tests.import_graph import Import, cycles, imports_of, modules_of
 
 LAYERS = (
-    ("pipelines.arrays", "pipelines.errors", "pipelines.package_data"),
+    ("pipelines.arrays", "pipelines.errors", "pipelines.files", "pipelines.package_data"),
     ("pipelines.columns", "pipelines.geometry", "pipelines.quality"),
     ("pipelines.anatomy",),
     ("pipelines.water_fat",),

@@ -18,8 +18,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from pipelines.files import sha256
 from pipelines.segmentation.catalogue.model_archive import find_checkpoints, find_results_folder
-from pipelines.segmentation.catalogue.model_files import open_model, sha256
+from pipelines.segmentation.catalogue.model_files import open_model
 from pipelines.segmentation.catalogue.registry import read_registry
 from pipelines.segmentation.review.confidence import CALIBRATION_FILE
 

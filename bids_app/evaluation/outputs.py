@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from bids_app.evaluation.bland_altman import QUANTITIES, bland_altman_svg
-from bids_app.files.derivatives import write_json, write_text
 from bids_app.files.provenance import generated_by
 from bids_app.files.tables import table_text
 from bids_app.running.logs import LOGGER
+from pipelines.files import write_json, write_text
 from pipelines.segmentation.evaluation.tables import ALL, EvaluationTables, summary_table
 
 

@@ -1,15 +1,8 @@
-"""Name every output file, and write single files so that none is ever half there.
+"""Name every output file, and see that the output folder can be written to."""
 
-:mod:`bids_app.files.result_writer` writes the files of a session, or of the group level, together.
-"""
-
-import json
-import os
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bids_app.errors import AppError, ExitCode
 from bids_app.session_id import SessionId
@@ -109,38 +102,3 @@ def prepare_output(output_dir: Path) -> None:
             "Check its permissions and free space; in a container, mount it writable and run as "
             "its owner (docker run --user $(id -u):$(id -g)).",
         ) from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file so that readers see the old or the new content, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        set_default_mode(Path(temporary))
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file atomically."""
-    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
-
-
-def replace_folder(new: Path, folder: Path) -> None:
-    """Move a folder to its final place on the same disk, instead of one that may be there."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".old-", dir=new.parent) as old:
-        if folder.exists():
-            folder.rename(Path(old) / folder.name)
-        new.rename(folder)
-
-
-def set_default_mode(path: Path) -> None:
-    """Give a temporary file the permissions that a plain new file would have."""
-    mask = os.umask(0)
-    os.umask(mask)
-    path.chmod(0o666 & ~mask)

@@ -1,7 +1,6 @@
 """Where every number comes from: dataset description, sidecar provenance, citations."""
 
 import importlib.metadata
-import json
 import os
 import platform
 from collections.abc import Iterable, Sequence
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from bids_app.errors import AppError, ExitCode
-from bids_app.files.derivatives import BIDSIGNORE, write_json, write_text
+from bids_app.files.derivatives import BIDSIGNORE
 from bids_app.options.settings import INPUT_NAME, Settings
 from bids_app.version import __version__
+from pipelines.files import read_json, write_json, write_text
 from pipelines.package_data import package_yaml
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def data_origin(dataset: Path) -> DataOrigin:
     """Tell from the description of a dataset whether its data are phantom or simulated."""
     description = dataset / "dataset_description.json"
     try:
-        name = str(json.loads(description.read_text(encoding="utf-8")).get("Name", "")).lower()
+        name = str(read_json(description).get("Name", "")).lower()
     except (OSError, ValueError, AttributeError):
         return ""
     if "phantom" in name:
@@ -228,7 +228,7 @@ def _read_description(path: Path, *, overwrite: bool) -> dict[str, Any]:
     hint = "Choose a new output folder."
     description: dict[str, Any] = {}
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
+        description = read_json(path)
         ours = [g for g in description["GeneratedBy"] if g.get("Name") == "MyoMIDS"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         ours = []

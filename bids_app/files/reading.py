@@ -1,13 +1,9 @@
 """Read a file of the input, or say why it cannot be read and what to do about it."""
 
-import errno
-import hashlib
-import os
-import stat
-from io import BufferedReader
 from pathlib import Path
 
 from bids_app.errors import AppError, ExitCode
+from pipelines.files import IrregularFileError, open_file, sha256
 
 # Bytes that tell a placeholder.
 _START = 100
@@ -39,6 +35,12 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
             ExitCode.INPUT_MISSING,
             "Check that it is a file and who may read it.",
         ) from error
+    except IrregularFileError as error:
+        raise AppError(
+            f"{path} is no regular file but a pipe or a device.",
+            ExitCode.INPUT_MISSING,
+            "Write the content to a file and name that.",
+        ) from error
     except OSError as error:
         raise AppError(
             f"Reading {path} failed: {error.strerror}.",
@@ -51,36 +53,10 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
     return content
 
 
-def open_file(path: Path) -> BufferedReader:
-    """Open a regular file; a pipe or device, which may never come to an end, is none.
-
-    Raises
-    ------
-    AppError
-        ``INPUT_MISSING`` if it is no regular file.
-    OSError
-        If it cannot be opened.
-    """
-    # Without waiting for somebody to write into a pipe.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    mode = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(mode):
-        return os.fdopen(descriptor, "rb")
-    os.close(descriptor)
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    raise AppError(
-        f"{path} is no regular file but a pipe or a device.",
-        ExitCode.INPUT_MISSING,
-        "Write the content to a file and name that.",
-    )
-
-
 def checksum(path: Path) -> str:
     """Return the SHA-256 of a file as hexadecimal digits; errors as :func:`read_bytes`."""
     read_bytes(path, _START)  # says in our words why a file cannot be read
-    with open_file(path) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256(path)
 
 
 def read_text(path: Path) -> str:

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bids_app.errors import AppError, ExitCode
-from bids_app.files.derivatives import set_default_mode, write_json
 from bids_app.files.reading import checksum
 from bids_app.files.tables import table_parts
+from pipelines.files import read_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ def read_marker(output_dir: Path, session: ResultId) -> dict[str, Any] | None:
     """Return what a complete result was made from, or None if it is not complete."""
     path = _log_file(output_dir, COMPLETE_SESSIONS, session)
     try:
-        marker = json.loads(path.read_text(encoding="utf-8"))
+        marker = read_json(path)
         if not isinstance(marker, dict):
             raise ValueError("not a JSON object")
     except FileNotFoundError:
@@ -143,7 +143,6 @@ class SessionWriter:
         checksums = dict(old) if add else {}
         # Everything that needs space on the disk comes first: a full one changes nothing.
         for name in self._written:
-            set_default_mode(self._staging / name)
             checksums[name.as_posix()] = checksum(self._staging / name)
             (self._output_dir / name).parent.mkdir(parents=True, exist_ok=True)
         marker.parent.mkdir(parents=True, exist_ok=True)
@@ -228,6 +227,6 @@ def _clear_unfinished(output_dir: Path, session: ResultId) -> None:
 def _files_of(listing: Path) -> dict[str, str]:
     """Return the files that a marker lists, with checksums; none if it is missing or damaged."""
     try:
-        return dict(json.loads(listing.read_text(encoding="utf-8"))["Files"])
+        return dict(read_json(listing)["Files"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return {}

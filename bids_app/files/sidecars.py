@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.reading import read_text
+from pipelines.files import parse_json
 
 # MIDS stores echo times in milliseconds, BIDS in seconds. The last echo of a proton scan comes
 # after 0.5 ms and before 0.5 s, so the longest echo time tells the unit.
@@ -159,12 +160,12 @@ def _read_json(path: Path) -> tuple[Any, int]:
     not_finite: list[str] = []
     try:
         # list.append returns None, which is the value that NaN and Infinity shall have.
-        return json.loads(read_text(path), parse_constant=not_finite.append), len(not_finite)
+        return parse_json(read_text(path), parse_constant=not_finite.append), len(not_finite)
     except json.JSONDecodeError as error:
         raise AppError(
             f"{path} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}.",
             ExitCode.BAD_DATA,
             hint,
         ) from error
-    except RecursionError as error:
-        raise AppError(f"{path} is nested too deep to read.", ExitCode.BAD_DATA, hint) from error
+    except ValueError as error:
+        raise AppError(f"{path} cannot be used: {error}.", ExitCode.BAD_DATA, hint) from error

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bids_app.errors import ExitCode, as_app_errors
-from bids_app.files.derivatives import write_text
 from bids_app.files.group_files import MODELS, REPORT, SUMMARY, write_tables
 from bids_app.files.provenance import GROUP_PACKAGES, generated_by, run_info, software_versions
 from bids_app.files.result_writer import GroupId, SessionWriter, session_writer
@@ -28,6 +27,7 @@ from bids_app.running.logs import LOGGER, log_exit_code
 from bids_app.running.work_folder import work_folder
 from bids_app.version import __version__
 from pipelines.errors import DataError
+from pipelines.files import write_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bids_app.errors import AppError, ExitCode
-from bids_app.files.derivatives import replace_folder, write_text
 from bids_app.files.group_files import MODELS
 from bids_app.files.reading import checksum, read_text
 from bids_app.files.tables import read_tsv
@@ -23,6 +22,7 @@ from bids_app.running.work_folder import worker_start
 from bids_app.version import __version__
 from pipelines.diagnosis.model.folder import DESCRIPTION
 from pipelines.errors import DataError
+from pipelines.files import replace_folder, write_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from typing import Any
 from bids_app.dataset.inputs import Unusable, select_inputs, unusable_reason
 from bids_app.dataset.scans import Session
 from bids_app.errors import AppError, ExitCode, as_app_errors
-from bids_app.files.derivatives import StackNames, write_text
+from bids_app.files.derivatives import StackNames
 from bids_app.files.provenance import run_info
 from bids_app.files.reading import checksum
 from bids_app.files.result_writer import SessionWriter, read_marker, session_writer
@@ -23,6 +23,7 @@ from bids_app.running.outcome import Outcome
 from bids_app.running.resources import ResourceMonitor
 from bids_app.session_id import SessionId
 from bids_app.version import __version__
+from pipelines.files import write_text
 
 LOGGER = logging.getLogger("myomids")
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bids_app.errors import AppError, ExitCode
-from bids_app.files.derivatives import prepare_output, write_text
+from bids_app.files.derivatives import prepare_output
 from bids_app.files.provenance import write_dataset_files
 from bids_app.options.settings import Settings
 from bids_app.running.logs import LOGGER, log_error, new_run_id, start_logging
+from pipelines.files import write_text
 
 
 def run_logged(settings: Settings, work: Callable[[Path], ExitCode]) -> ExitCode:

@@ -4,15 +4,19 @@ import hashlib
 import json
 import math
 import os
-import shutil
 import stat
-import tempfile
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ModelError
+from pipelines.files import (
+    IrregularFileError,
+    atomic_folder,
+    open_file,
+    parse_json,
+    schema_error,
+)
 from pipelines.package_data import package_json
 
 DESCRIPTION = "model.json"
@@ -54,19 +58,12 @@ def write_folder(
     complete = {**description, "files": listed}
     check_description(complete, str(folder / DESCRIPTION))
     text = json.dumps(complete, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with atomic_folder(folder) as new:
         for name, data in content.items():
-            path = temporary / name
+            path = new / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        (temporary / DESCRIPTION).write_text(text, encoding="utf-8")
-        # mkdtemp makes folders that only their owner can read.
-        temporary.chmod(0o777 & ~_umask())
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        (new / DESCRIPTION).write_text(text, encoding="utf-8")
 
 
 def read_model_json(folder: Path) -> dict[str, Any]:
@@ -91,13 +88,10 @@ def read_model_json(folder: Path) -> dict[str, Any]:
         )
     data = _regular_bytes(path, MAX_DESCRIPTION_BYTES)
     try:
-        description = json.loads(
-            data.decode("utf-8"),
-            parse_constant=_no_constant,
-            parse_float=_finite_float,
-            parse_int=_short_int,
+        description = parse_json(
+            data, parse_constant=_no_constant, parse_float=_finite_float, parse_int=_short_int
         )
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ModelError(f"{path} is not valid JSON: {error}.", _HINT) from error
     if isinstance(description, dict) and description.get("format_version", 1) != 1:
         raise ModelError(
@@ -151,16 +145,9 @@ def check_description(description: Any, source: str) -> None:
     ModelError
         Naming the first place where it differs.
     """
-    import jsonschema
-
-    error = jsonschema.exceptions.best_match(
-        jsonschema.Draft202012Validator(_schema()).iter_errors(description)
-    )
+    error = schema_error(description, package_json(__package__, "model.schema.json"))
     if error is not None:
-        place = "/".join(str(part) for part in error.absolute_path) or "the whole file"
-        raise ModelError(
-            f"{source} is no description of a model: {place}: {error.message[:300]}.", _HINT
-        )
+        raise ModelError(f"{source} is no description of a model: {error}.", _HINT)
 
 
 def _files_below(folder: Path) -> set[str]:
@@ -197,23 +184,23 @@ def _verified(path: Path, entry: Mapping[str, Any]) -> bytes:
 def _regular_bytes(path: Path, limit: int, *, expected: int | None = None) -> bytes:
     """Read a regular file, never through a link, and never more than expected."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        stream = open_file(path, follow_links=False)
+    except (IrregularFileError, IsADirectoryError) as error:
+        raise ModelError(f"{path} is no regular file.", _HINT) from error
     except OSError as error:
         reason = "a symbolic link" if path.is_symlink() else error.strerror
         raise ModelError(f"{path} cannot be read: {reason}.", _HINT) from error
-    with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ModelError(f"{path} is no regular file.", _HINT)
-        if status.st_size > limit:
+    with stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > limit:
             raise ModelError(f"{path} is larger than {limit // 1024**2} MiB.", _HINT)
-        if expected is not None and status.st_size != expected:
+        if expected is not None and size != expected:
             raise ModelError(
                 f"{path} has changed since the model was stored: {expected} bytes expected, "
-                f"found {status.st_size}.",
+                f"found {size}.",
                 _HINT,
             )
-        return stream.read(status.st_size)
+        return stream.read(size)
 
 
 def _no_constant(name: str) -> float:
@@ -231,15 +218,3 @@ def _short_int(text: str) -> int:
     if len(text) > _MOST_DIGITS:
         raise ValueError(f"{text[:20]}... has {len(text)} digits")
     return int(text)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-@cache
-def _schema() -> dict[str, Any]:
-    schema: dict[str, Any] = package_json(__package__, "model.schema.json")
-    return schema

@@ -20,6 +20,7 @@ from pipelines.diagnosis.explanation.out_of_fold import FoldExplanation
 from pipelines.diagnosis.protocol import Protocol
 from pipelines.diagnosis.training.search import members_of
 from pipelines.errors import DataError
+from pipelines.files import atomic_file
 from pipelines.harmonization.harmonize import HarmonizationOptions
 
 Arrays = Mapping[str, Array]
@@ -165,10 +166,8 @@ def store_fold(result: FoldResult, path: Path) -> None:
         arrays["explanation_values"] = result.explanation.values
         arrays["explanation_base"] = result.explanation.base
     arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as stream:
+    with atomic_file(path) as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
-    unfinished.replace(path)
 
 
 def load_fold(path: Path, fold: int, rows: Index, classes: int) -> FoldResult:

@@ -2,12 +2,12 @@
 
 import re
 import shutil
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
 from pipelines.errors import ModelError
+from pipelines.files import folder_beside
 from pipelines.segmentation.catalogue.registry import ModelEntry, Registry
 from pipelines.segmentation.plans.description import V1_HINT
 
@@ -53,13 +53,11 @@ def unpack_model(archive: Path, checksum: str, cache_dir: Path) -> Path:
             wanted = _wanted_members(content, archive)
             if target.is_dir() and _intact(target, wanted):
                 return target
-            cache_dir.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix="model-", dir=cache_dir))
-            try:
-                _extract(content, wanted, temporary, archive)
-                _replace(temporary, target)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
+            with folder_beside(target) as temporary:
+                unpacked = temporary / target.name
+                unpacked.mkdir()
+                _extract(content, wanted, unpacked, archive)
+                _replace(unpacked, target)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise ModelError(
             f"{archive} is not an intact zip file: {error}.", "Download or export the model again."
@@ -119,12 +117,12 @@ def _intact(folder: Path, members: list[zipfile.ZipInfo]) -> bool:
     return True
 
 
-def _replace(temporary: Path, target: Path) -> None:
+def _replace(unpacked: Path, target: Path) -> None:
     """Move the unpacked model into place; another process may have been faster."""
     if target.exists():
         shutil.rmtree(target, ignore_errors=True)
     try:
-        temporary.rename(target)
+        unpacked.rename(target)
     except OSError:
         if not target.is_dir():
             raise

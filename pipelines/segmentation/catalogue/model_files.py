@@ -15,6 +15,7 @@ from typing import Any
 from pipelines.anatomy.label_names import labels_from_names
 from pipelines.anatomy.vocabulary import Label, muscles, read_label_map
 from pipelines.errors import DataError, ModelError
+from pipelines.files import sha256
 from pipelines.segmentation.catalogue.model_archive import (
     CHECKPOINT,
     find_checkpoints,
@@ -182,12 +183,6 @@ def open_model(
         neighbour_weight=entry.neighbour_weight if entry else 0.0,
         bf16_verified=entry.bf16_verified if entry else False,
     )
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _verify(folder: Path, entry: ModelEntry, checksums: Mapping[str, str]) -> Mapping[str, str]:

@@ -4,17 +4,16 @@ The conversion goes through OpenVINO's PyTorch front end directly: ``openvino.co
 report every use to its makers over the network.
 """
 
-import contextlib
 import logging
-import shutil
-import tempfile
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import openvino as ov
 import torch
 
+from pipelines.files import folder_beside
 from pipelines.segmentation.catalogue.model_files import ModelFiles
 from pipelines.segmentation.inference.network import build_network, plan_of_checkpoint
 from pipelines.segmentation.plans.network_plan import NetworkPlan
@@ -82,17 +81,13 @@ def keep(model: Any, path: Path) -> None:
         Its ``.xml`` file; the weights go beside it. Where the folder cannot be written to, the
         network is not kept.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent))
-    except OSError as error:
-        logger.info("The converted network is not kept: %s", error)
-        return
-    try:
+    with ExitStack() as stack:
+        try:
+            temporary = stack.enter_context(folder_beside(path))
+        except OSError as error:
+            logger.info("The converted network is not kept: %s", error)
+            return
         # Weights stay in float32: halving them would change labels at muscle borders.
         ov.save_model(model, temporary / path.name, compress_to_fp16=False)
         for suffix in (".bin", ".xml"):  # the .xml is what a reader looks for
             (temporary / path.name).with_suffix(suffix).replace(path.with_suffix(suffix))
-    finally:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(temporary)

@@ -1,6 +1,5 @@
 """Read a folder of label maps and complete them to thighs, some for training, some held out."""
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import nibabel as nib
 import numpy as np
 
 from pipelines.errors import DataError
+from pipelines.files import atomic_file, sha256
 from pipelines.geometry import to_canonical, voxel_sizes
 from pipelines.segmentation.synthesis.anatomy import Thigh, complete_thigh
 from pipelines.segmentation.synthesis.label_cleaning import clean_label_map
@@ -127,22 +127,20 @@ def complete_all(
     jobs = [(path, seed) for seed in seeds for path in paths]
     thighs = []
     for done, (path, seed) in enumerate(jobs, start=1):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        content = sha256(path)[:16]
         stored = cache / f"{content}_{seed}.npz"
         if not stored.exists():
-            partial = stored.with_suffix(".part")
-            save_thigh(read_thigh(path, seed), partial)
-            partial.replace(stored)
-        thighs.append(load_thigh(stored))
+            _save_thigh(read_thigh(path, seed), stored)
+        thighs.append(_load_thigh(stored))
         if progress is not None:
             progress(done, len(jobs))
     return thighs
 
 
-def save_thigh(thigh: Thigh, path: Path) -> None:
+def _save_thigh(thigh: Thigh, path: Path) -> None:
     """Write a completed thigh to an ``.npz`` file."""
     stacks = {name: getattr(thigh, name).transpose(2, 0, 1) for name in _STACKS}
-    with path.open("wb") as stream:
+    with atomic_file(path) as stream:
         np.savez(
             stream,
             **stacks,
@@ -152,7 +150,7 @@ def save_thigh(thigh: Thigh, path: Path) -> None:
         )
 
 
-def load_thigh(path: Path) -> Thigh:
+def _load_thigh(path: Path) -> Thigh:
     """Read a completed thigh; its sections are contiguous in memory, as the sampler reads them."""
     with np.load(path, allow_pickle=False) as stored:
         tissue, pelvis, depth = (stored[name].transpose(1, 2, 0) for name in _STACKS)

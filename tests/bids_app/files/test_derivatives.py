@@ -1,6 +1,5 @@
-"""Names of output files, single files, and folders that cannot be written to."""
+"""Names of output files, and folders that cannot be written to."""
 
-import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from bids_app.errors import AppError
-from bids_app.files.derivatives import StackNames, prepare_output, sidecar, write_text
-from bids_app.files.reading import checksum
+from bids_app.files.derivatives import StackNames, prepare_output, sidecar
 from bids_app.session_id import SessionId
-from tests.bids_app.full_disk import filled, lacks_space
 
 SESSION = SessionId("01", "pre")
 NOBODY = 65534
@@ -72,38 +69,6 @@ def test_names_of_different_sessions_never_meet() -> None:
     assert len({stack.stats for stack in stacks}) == len(stacks)
 
 
-def test_checksums(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"abc")
-    assert (
-        checksum(tmp_path / "x")
-        == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    )
-
-
-def test_a_text_file_replaces_the_old_one_and_leaves_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "folder" / "x.md"
-    write_text(path, "first\n")
-    write_text(path, "zweite Fassung: größer\n")
-    assert path.read_bytes() == "zweite Fassung: größer\n".encode()
-    assert [p.name for p in path.parent.iterdir()] == ["x.md"]
-
-
-def test_a_text_file_that_cannot_be_finished_leaves_the_old_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "x.md"
-    write_text(path, "old")
-
-    def fail(*_: object) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="Input/output error"):
-        write_text(path, "new")
-    assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["x.md"]
-
-
 def test_the_output_folder_is_made(tmp_path: Path) -> None:
     prepare_output(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []
@@ -159,12 +124,3 @@ def test_a_folder_without_permission(forbidden_folder: Path) -> None:
     _assert_cannot_create(forbidden_folder, "Permission denied")
     _assert_cannot_create(forbidden_folder / "new", "Permission denied")
     assert list(forbidden_folder.iterdir()) == []
-
-
-def test_a_text_file_on_a_full_disk_leaves_the_old_one(small_disk: Path) -> None:
-    (small_disk / "logs").mkdir()
-    write_text(small_disk / "x.md", "old")
-    with filled(small_disk):
-        assert lacks_space(lambda: write_text(small_disk / "x.md", "new" * 4096))
-    assert (small_disk / "x.md").read_text() == "old"
-    assert [p.name for p in small_disk.iterdir() if p.is_file()] == ["x.md"]

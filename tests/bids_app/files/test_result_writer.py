@@ -17,10 +17,11 @@ import pandas as pd
 import pytest
 
 from bids_app.errors import AppError, ExitCode
-from bids_app.files.derivatives import StackNames, write_json
+from bids_app.files.derivatives import StackNames
 from bids_app.files.reading import checksum
 from bids_app.files.result_writer import read_marker, session_writer, write_failure
 from bids_app.session_id import SessionId
+from pipelines.files import write_text
 from tests.bids_app.full_disk import filled, lacks_space
 
 SESSION = SessionId("01", "pre")
@@ -142,15 +143,7 @@ def test_json_with_numbers_that_json_does_not_know_is_refused(
         session_writer(tmp_path, SESSION) as writer,
     ):
         writer.json(Path("x_FF.json"), {"NoiseFloor": number})
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_json(tmp_path / "y.json", {"NoiseFloor": number})
     assert _results(tmp_path) == {}
-
-
-def test_json_does_not_turn_numbers_of_other_types_into_text(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="float32 is not JSON serializable"):
-        write_json(tmp_path / "y.json", {"NoiseFloor": np.float32(1.5)})
-    assert not (tmp_path / "y.json").exists()
 
 
 def test_nothing_is_visible_before_commit(tmp_path: Path) -> None:
@@ -558,3 +551,12 @@ def test_a_disk_that_fills_up_just_before_commit_leaves_the_earlier_result(
         marker = read_marker(small_disk, SESSION)
         assert marker is not None
         assert marker["Content"] == OLD
+
+
+def test_a_text_file_on_a_full_disk_leaves_the_old_one(small_disk: Path) -> None:
+    (small_disk / "logs").mkdir()
+    write_text(small_disk / "x.md", "old")
+    with filled(small_disk):
+        assert lacks_space(lambda: write_text(small_disk / "x.md", "new" * 4096))
+    assert (small_disk / "x.md").read_text() == "old"
+    assert [p.name for p in small_disk.iterdir() if p.is_file()] == ["x.md"]

@@ -9,7 +9,8 @@ import pytest
 
 from pipelines.anatomy.vocabulary import Label
 from pipelines.errors import ModelError
-from pipelines.segmentation.catalogue.model_files import open_model, sha256
+from pipelines.files import sha256
+from pipelines.segmentation.catalogue.model_files import open_model
 from pipelines.segmentation.catalogue.registry import read_registry
 from tests.pipelines.segmentation.tiny_models import LABELS, dataset, plans
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from pipelines.errors import DeviceError
-from pipelines.segmentation.catalogue.model_files import open_model, sha256
+from pipelines.files import sha256
+from pipelines.segmentation.catalogue.model_files import open_model
 from pipelines.segmentation.catalogue.registry import read_registry
 from pipelines.segmentation.inference import openvino_backend, openvino_conversion
 from pipelines.segmentation.inference.openvino_backend import CompiledNetwork, choose_precision
