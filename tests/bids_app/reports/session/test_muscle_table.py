@@ -4,7 +4,7 @@ import pytest
 
 from bids_app.reports.layout import Measure
 from bids_app.reports.session.muscle_table import fat_fraction_means, muscle_rows
-from pipelines.quantification.table import muscle_rows as measure
+from pipelines.quantification.table import measure_muscles
 from tests.bids_app.reports import page_content
 
 FAT = Measure("ff_mean", "Fat fraction", "%", 1, spread="ff_sd", bar=50, difference="asym_ff")
@@ -94,7 +94,9 @@ def test_missing_flags_are_not_set() -> None:
 
 def test_measured_table_is_shown_as_it_is() -> None:
     """The real table has nullable types; its muscles hold one fat fraction each."""
-    stats = measure(page_content.labels(), page_content.fat_fraction(), page_content.AFFINE)
+    stats = measure_muscles(
+        page_content.labels(), page_content.fat_fraction(), page_content.AFFINE
+    ).muscles
     table = muscle_rows(stats, [FAT, VOLUME], SIDES, FLAGS, "{found} of {all}")
     rows = {row.name: row for row in (*table.levels["muscle"], *table.levels["group"])}
     assert rows["vastus_lateralis"].cells["ff_mean", "left"].text == "55.0"
