@@ -6,29 +6,14 @@ Nothing heavy is imported here, so that ``--help`` and mistakes answer at once.
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from bids_app.errors import AppError, ExitCode
-from bids_app.options.config_file import read_config_file
-from bids_app.options.parser import Parser, asks_for_list, build_parser, print_error
-from bids_app.options.settings import Settings
-
-# Options that take NAME=PATH, several times.
-_NAMED_FOLDERS = {"derivatives", "study"}
-
-_GROUP_ONLY = (
-    "study",
-    "harmonization",
-    "asymmetry_order",
-    "scale_thresholds",
-    "train",
-    "profile",
-    "readers",
-    "interactions",
-    "minimum_samples",
-)
+from bids_app.options.kinds import NAMED_FOLDERS
+from bids_app.options.option import Option
+from bids_app.options.parser import asks_for_list, build_list_parser, build_parser, print_error
+from bids_app.options.settings import OPTIONS, Settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,35 +75,38 @@ def parse_settings(argv: Sequence[str]) -> Settings:
     SystemExit
         With 0 after ``--help`` or ``--version``, with 2 for a usage error.
     """
-    from bids_app.dataset.labels import parse_labels
-
     given = vars(build_parser().parse_args(argv))
-    from_file = read_config_file(given["config_file"]) if "config_file" in given else {}
-    chosen: dict[str, Any] = {**from_file, **given}
-    for key in _NAMED_FOLDERS & given.keys():
-        chosen[key] = _as_mapping(given[key], key)
-    for key, prefix in (("participant_label", "sub-"), ("session_label", "ses-")):
-        if key in chosen:
-            chosen[key] = tuple(parse_labels(chosen[key], prefix))
-    for field in fields(Settings):
-        value = chosen.get(field.name)
-        if isinstance(value, Path):
-            chosen[field.name] = value.expanduser().absolute()
-    for key in _NAMED_FOLDERS & chosen.keys():
-        chosen[key] = {k: v.expanduser().absolute() for k, v in chosen[key].items()}
+    chosen = _from_file(given)
+    for option in OPTIONS:
+        if option.name in given:
+            chosen[option.name] = _from_flags(option, given[option.name])
+    for option in OPTIONS:
+        if option.name in chosen:
+            chosen[option.name] = _complete(option, chosen[option.name])
     _check_level(given)
     settings = Settings(**chosen)
     _check_folders(settings)
     return settings
 
 
-def _as_mapping(pairs: Sequence[tuple[str, Path]], option: str) -> dict[str, Path]:
-    """Return folders by name; a name given twice would silently leave one of them out."""
+def _from_file(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of the YAML file, if there is one."""
+    if "config_file" not in given:
+        return {}
+    from bids_app.options.config_file import read_config_file
+
+    return read_config_file(given["config_file"])
+
+
+def _from_flags(option: Option, value: Any) -> Any:
+    """Return folders by name; one given twice would silently leave one of them out."""
+    if option.kind is not NAMED_FOLDERS:
+        return value
     folders: dict[str, Path] = {}
-    for name, folder in pairs:
+    for name, folder in value:
         if name in folders:
             raise AppError(
-                f"--{option} names two folders {name!r}: {folders[name]} and {folder}.",
+                f"{option.flag} names two folders {name!r}: {folders[name]} and {folder}.",
                 ExitCode.USAGE,
                 "Give every folder a name of its own.",
             )
@@ -126,14 +114,25 @@ def _as_mapping(pairs: Sequence[tuple[str, Path]], option: str) -> dict[str, Pat
     return folders
 
 
+def _complete(option: Option, value: Any) -> Any:
+    """Make paths absolute, and labels bare and sorted."""
+    from bids_app.dataset.labels import parse_labels
+
+    if option.kind.prefix:
+        return tuple(parse_labels(value, option.kind.prefix))
+    if option.kind is NAMED_FOLDERS:
+        return {name: folder.expanduser().absolute() for name, folder in value.items()}
+    return value.expanduser().absolute() if isinstance(value, Path) else value
+
+
 def _check_level(given: Mapping[str, Any]) -> None:
     """Refuse flags that the level would silently ignore."""
     if given["analysis_level"] == "group":
         return
-    misplaced = [key for key in _GROUP_ONLY if key in given]
+    misplaced = [o.flag for o in OPTIONS if o.level == "group" and o.name in given]
     if misplaced:
         raise AppError(
-            f"--{misplaced[0].replace('_', '-')} belongs to the group level.",
+            f"{misplaced[0]} belongs to the group level.",
             ExitCode.USAGE,
             "Run the participant level first, then: run.py BIDS_DIR OUTPUT_DIR group [options].",
         )
@@ -177,12 +176,7 @@ def _list(arguments: Sequence[str]) -> int:
     """Answer ``--list`` without the positional arguments."""
     from bids_app.options.listing import listing
 
-    parser = Parser(prog="run.py", allow_abbrev=False)
-    parser.add_argument("--list", choices=("models", "muscles", "scales"), required=True)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--model-registry", type=Path)
-    parser.add_argument("--diagnosis-model", type=Path)
-    options = parser.parse_args(arguments)
+    options = build_list_parser().parse_args(arguments)
     text = listing(
         options.list,
         as_json=options.json,

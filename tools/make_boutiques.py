@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the Boutiques descriptor from the parser of the command line, so that it cannot drift.
+"""Write the Boutiques descriptor from the table of options, so that it cannot drift.
 
 ``tools/make_boutiques.py [--check]``
 
@@ -17,7 +17,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bids_app.options.parser import build_parser
+from bids_app.options.kinds import COUNT, PATH, SWITCH, SWITCH_BOTH_WAYS
+from bids_app.options.option import Option
+from bids_app.options.parser import DESCRIPTION
+from bids_app.options.settings import OPTIONS
 from bids_app.version import __version__
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -28,11 +31,6 @@ TARGETS = (
     REPOSITORY / "descriptors" / "nipoppy" / f"myomids-{__version__}" / "descriptor.json",
 )
 EXIT_CODES = REPOSITORY / "docs" / "exit-codes.md"
-
-# These answer a question about the software and process nothing.
-_NOT_FOR_JOBS = {"help", "version", "list", "json"}
-# Made by the app if they do not exist, which Boutiques does not allow a File.
-_MADE_BY_THE_APP = {"output_dir", "work_dir"}
 
 
 def main() -> None:
@@ -51,17 +49,14 @@ def main() -> None:
 
 def descriptor() -> dict[str, Any]:
     """Return the descriptor as a JSON object."""
-    parser = build_parser()
-    inputs = [i for a in _actions(parser) for i in _inputs(a)]
+    inputs = [entry for option in OPTIONS for entry in _inputs(option)]
     keys = " ".join(str(i["value-key"]) for i in inputs)
-    exclusive = [
-        _exclusive(a) for a in _actions(parser) if isinstance(a, argparse.BooleanOptionalAction)
-    ]
+    exclusive = [_exclusive(o) for o in OPTIONS if o.kind is SWITCH_BOTH_WAYS]
     return {
         "name": "MyoMIDS",
         "tool-version": __version__,
         "schema-version": "0.5",
-        "description": " ".join((parser.description or "").split()),
+        "description": " ".join(DESCRIPTION.split()),
         "command-line": f"myomids {keys}",
         "container-image": {"type": "docker", "image": f"myomids:{__version__}"},
         "inputs": inputs,
@@ -82,32 +77,25 @@ def descriptor() -> dict[str, Any]:
     }
 
 
-def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    """Yield what a job may set, positional arguments first."""
-    actions = [a for a in parser._actions if a.dest not in _NOT_FOR_JOBS]
-    yield from sorted(actions, key=lambda a: bool(a.option_strings))
+def _inputs(option: Option) -> Iterator[dict[str, Any]]:
+    """Describe one option; a switch that can be turned off is two flags, ``-v`` also ``-vv``."""
+    if option.kind is SWITCH_BOTH_WAYS:
+        for flag in _both_ways(option):
+            yield _flag(option, flag, _identifier(flag))
+    elif option.kind is COUNT:
+        yield _flag(option, option.flag, option.name)
+        yield _flag(option, f"{option.flag}{option.flag[-1]}", f"{option.name}_most")
+    elif option.kind is SWITCH:
+        yield _flag(option, option.flag, option.name)
+    elif option.kind.action is not None:
+        yield _valued(option)
 
 
-def _inputs(action: argparse.Action) -> Iterator[dict[str, Any]]:
-    """Describe one argument; a switch that can be turned off is two flags, ``-v`` also ``-vv``."""
-    if isinstance(action, argparse.BooleanOptionalAction):
-        for flag in action.option_strings:
-            yield _flag(action, flag, _identifier(flag))
-    elif isinstance(action, argparse._CountAction):
-        flag = action.option_strings[0]
-        yield _flag(action, flag, action.dest)
-        yield _flag(action, f"{flag}{flag[-1]}", f"{action.dest}_most")
-    elif action.nargs == 0:
-        yield _flag(action, _long_flag(action), action.dest)
-    else:
-        yield _valued(action)
-
-
-def _flag(action: argparse.Action, flag: str, identifier: str) -> dict[str, Any]:
+def _flag(option: Option, flag: str, identifier: str) -> dict[str, Any]:
     return {
         "id": identifier,
         "name": flag.lstrip("-").replace("-", " "),
-        "description": _description(action),
+        "description": option.explanation,
         "type": "Flag",
         "optional": True,
         "value-key": f"[{identifier.upper()}]",
@@ -115,35 +103,39 @@ def _flag(action: argparse.Action, flag: str, identifier: str) -> dict[str, Any]
     }
 
 
-def _valued(action: argparse.Action) -> dict[str, Any]:
+def _valued(option: Option) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "id": action.dest,
-        "name": action.dest.replace("_", " "),
-        "description": _description(action),
+        "id": option.name,
+        "name": option.name.replace("_", " "),
+        "description": option.explanation,
         "type": "String",
-        "optional": bool(action.option_strings),
-        "value-key": f"[{action.dest.upper()}]",
+        "optional": bool(option.flags),
+        "value-key": f"[{option.name.upper()}]",
     }
-    if action.option_strings:
-        entry["command-line-flag"] = _long_flag(action)
-    if action.nargs == "+":
+    if option.flags:
+        entry["command-line-flag"] = option.flag
+    if option.kind.action == "extend":
         entry |= {"list": True, "min-list-entries": 1}
-    if action.choices is not None:
-        entry["value-choices"] = list(action.choices)
-    elif action.type is Path and action.dest not in _MADE_BY_THE_APP:
+    if option.kind.choices:
+        entry["value-choices"] = list(option.kind.choices)
+    elif option.kind is PATH and not option.written:  # a File must exist
         entry["type"] = "File"
-    elif action.metavar == "N":
-        entry |= {"type": "Number", "integer": True, "minimum": 0}
+    elif option.kind.lowest is not None:
+        entry |= {"type": "Number", "integer": True, "minimum": option.kind.lowest}
     return entry
 
 
-def _exclusive(action: argparse.Action) -> dict[str, Any]:
+def _exclusive(option: Option) -> dict[str, Any]:
     return {
-        "id": f"{action.dest}_or_not",
-        "name": f"{action.dest.replace('_', ' ')} or not",
-        "members": [_identifier(flag) for flag in action.option_strings],
+        "id": f"{option.name}_or_not",
+        "name": f"{option.name.replace('_', ' ')} or not",
+        "members": [_identifier(flag) for flag in _both_ways(option)],
         "mutually-exclusive": True,
     }
+
+
+def _both_ways(option: Option) -> tuple[str, str]:
+    return option.flag, f"--no-{option.flag.removeprefix('--')}"
 
 
 def _error_codes() -> Iterator[dict[str, Any]]:
@@ -154,14 +146,6 @@ def _error_codes() -> Iterator[dict[str, Any]]:
         if match and match["code"] != "0":
             description = f"{match['name']}: {match['when'].strip().replace('`', '')}"
             yield {"code": int(match["code"]), "description": description}
-
-
-def _description(action: argparse.Action) -> str:
-    return (action.help or action.dest).replace("%%", "%")
-
-
-def _long_flag(action: argparse.Action) -> str:
-    return next(o for o in action.option_strings if o.startswith("--"))
 
 
 def _identifier(flag: str) -> str:

@@ -1,25 +1,33 @@
-"""One frozen object holds every choice of a run: defaults < YAML file < flags.
+"""The table of options: one frozen object holds every choice of a run.
 
-It is saved in ``logs/`` with every run, and its scientific part decides whether an existing
-result can stand beside a new one.
+To add an option, add one field to :class:`Settings`: its type, heading, default and help text, and
+whatever of :class:`~bids_app.options.option.Option` differs from the usual. ``--help``, the check
+of the YAML file, the levels, the mounts of the container and ``logs/settings-*.yaml`` follow by
+themselves; ``tools/make_boutiques.py`` and ``tools/make_options_table.py`` write the descriptors
+and the table in ``docs/usage.md``. Then read ``settings.<name>`` where the choice matters. What
+two options say about each other is checked in ``__post_init__``.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from bids_app.errors import AppError, ExitCode
+from bids_app.options.kinds import (
+    CLUSTER,
+    COUNT,
+    DEVICE,
+    MEMORY,
+    NAME_OR_PATH,
+    SWITCH_BOTH_WAYS,
+    choice,
+    labels,
+    whole_number,
+)
+from bids_app.options.option import Heading, Option, argument, options_of
 from pipelines.package_data import package_json
-
-AnalysisLevel = Literal["participant", "group"]
-FatFractionUnits = Literal["auto", "fraction", "percent", "permille"]
-ExecutorName = Literal["local", "dask"]
-HarmonizationName = Literal["paper", "dither", "ranks"]
-AsymmetryOrder = Literal["scale_first", "sides_first"]
-ProfileName = Literal["paper", "fast", "weights", "quick"]
 
 # The input dataset in BIDS URIs; folders given with --derivatives have their own names there.
 INPUT_NAME = "raw"
@@ -27,140 +35,197 @@ INPUT_NAME = "raw"
 # What names of folders and models are made of.
 _NAME = r"[A-Za-z0-9_-]+"
 
-_MEMORY_UNITS = {"MB": 1e-3, "GB": 1.0, "TB": 1e3}
+# Read without the numerical code that uses them.
+_FAT_SPECTRA = tuple(package_json("pipelines.water_fat.separation", "spectra.json"))
+
+_SELECTION = Heading("what to process")
+_METHOD = Heading("method", level="participant")
+_GROUP_LEVEL = Heading("group level (docs/group.md)", level="group")
+_RESOURCES = Heading("resources")
+_RUNNING = Heading("running")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a person can choose about a run.
+    """Everything a person can choose about a run: defaults < YAML file < flags."""
 
-    Attributes
-    ----------
-    bids_dir, output_dir : Path
-        Input dataset and output folder.
-    analysis_level : {'participant', 'group'}
-        Level of the analysis.
-    participant_label, session_label : tuple of str
-        Labels to process without prefix; empty means all.
-    work_dir : Path or None
-        Folder for caches and scratch; None makes a temporary one.
-    skip_bids_validation : bool
-        Skip the structural check of the input.
-    bids_filter_file : Path or None
-        JSON file that narrows which scans are used.
-    config_file : Path or None
-        YAML file the settings were read from.
-    nprocs, omp_nthreads : int or None
-        Sessions side by side, and threads of each; None follows the machine.
-    mem : float or None
-        Memory the run may use, GB; None follows the machine.
-    executor : {'local', 'dask'}
-        Whether tasks run on this machine or on a Dask cluster.
-    dask_scheduler : str or None
-        Address of the scheduler of an existing Dask cluster.
-    dask_cluster : Mapping of str to object
-        Description of a cluster of SLURM jobs to start for this run: ``jobs``, and the options of
-        ``dask_jobqueue.SLURMCluster``.
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-    model : str or None
-        Name in the model registry, or path of an nnU-Net folder or exported zip; None takes the
-        registry's default.
-    model_registry : Path or None
-        Additional registry file with trusted models.
-    trust_model : bool
-        Load a checkpoint whose hash no registry knows.
-    derivatives : Mapping of str to Path
-        Folders with label maps to use instead of segmenting.
-    fat_fraction_units : {'auto', 'fraction', 'percent', 'permille'}
-        Units of fat fraction maps in the input.
-    fat_spectrum : str or None
-        Fat spectrum for separating water and fat of raw echoes; None takes the default.
-    correct_t1 : bool
-        Whether to correct that separation for the weighting by T1.
-    erode : bool
-        Whether fat fractions are read from eroded masks.
-    study : Mapping of str to Path
-        Datasets with score tables (``phenotype/*.tsv``) to gather beside our own results.
-    muscle_map : Path or None
-        Further names of muscles: a TSV file with the columns ``source_name`` and
-        ``muscle``.
-    harmonization : {'paper', 'dither', 'ranks'} or None
-        How scores of several scales are made comparable; None is ``paper``, or what the applied
-        model was trained with.
-    asymmetry_order : {'scale_first', 'sides_first'} or None
-        Whether scores are brought to 0-100 before or after sides are compared; None is
-        ``scale_first``, or what the applied model was trained with.
-    scale_thresholds : Path or None
-        Fat fractions at which the grades of each scale begin, for ``dither``.
-    harmonization_options : Mapping of str to object
-        Rarer choices of the harmonization, e.g. ``coverage``.
-    train : str or None
-        Name of the diagnosis model to train.
-    profile : {'paper', 'fast', 'weights', 'quick'}
-        Training protocol.
-    training : Mapping of str to object
-        Numbers of the protocol that differ from the profile's, e.g. ``trials``.
-    diagnosis_model : Path or None
-        Folder of a trained diagnosis model to apply.
-    readers : Path or None
-        Ranked answers of readers to compare the trained model with.
-    interactions : str or None
-        Diagnosis whose interactions of features are explained.
-    minimum_samples : int or None
-        Diagnoses with fewer samples are not trained on; None takes the profile's number.
-    seed : int
-        Seed of everything random at the group level.
-    stop_on_first_crash, overwrite, dry_run, reports_only, resource_monitor : bool
-        How the run proceeds.
-    verbosity : int
-        0 (normal), 1 (verbose) or 2 (debug).
-    """
+    bids_dir: Path = field(metadata=argument("dataset in MIDS or BIDS form"))
+    output_dir: Path = field(
+        metadata=argument("folder for the results (made if missing)", written=True)
+    )
+    analysis_level: Literal["participant", "group"] = field(
+        metadata=argument("level of the analysis")
+    )
 
-    bids_dir: Path
-    output_dir: Path
-    analysis_level: AnalysisLevel
-    participant_label: tuple[str, ...] = ()
-    session_label: tuple[str, ...] = ()
-    work_dir: Path | None = None
-    skip_bids_validation: bool = False
-    bids_filter_file: Path | None = None
-    config_file: Path | None = None
-    nprocs: int | None = None
-    omp_nthreads: int | None = None
-    mem: float | None = None
-    executor: ExecutorName = "local"
-    dask_scheduler: str | None = None
-    dask_cluster: Mapping[str, Any] = field(default_factory=dict)
-    device: str = "auto"
-    model: str | None = None
-    model_registry: Path | None = None
-    trust_model: bool = False
-    derivatives: Mapping[str, Path] = field(default_factory=dict)
-    fat_fraction_units: FatFractionUnits = "auto"
-    fat_spectrum: str | None = None
-    correct_t1: bool = False
-    erode: bool = True
-    study: Mapping[str, Path] = field(default_factory=dict)
-    muscle_map: Path | None = None
-    harmonization: HarmonizationName | None = None
-    asymmetry_order: AsymmetryOrder | None = None
-    scale_thresholds: Path | None = None
-    harmonization_options: Mapping[str, Any] = field(default_factory=dict)
-    train: str | None = None
-    profile: ProfileName = "paper"
-    training: Mapping[str, Any] = field(default_factory=dict)
-    diagnosis_model: Path | None = None
-    readers: Path | None = None
-    interactions: str | None = None
-    minimum_samples: int | None = None
-    seed: int = 0
-    stop_on_first_crash: bool = False
-    overwrite: bool = False
-    dry_run: bool = False
-    reports_only: bool = False
-    resource_monitor: bool = False
-    verbosity: int = 0
+    participant_label: tuple[str, ...] = _SELECTION.option(
+        (),
+        "participants, with or without sub-; @FILE reads one label per line",
+        kind=labels("sub-"),
+        flags=("--participant-label", "--participant_label"),
+        metavar="LABEL",
+    )
+    session_label: tuple[str, ...] = _SELECTION.option(
+        (),
+        "sessions, with or without ses-; @FILE reads one label per line",
+        kind=labels("ses-"),
+        flags=("--session-label", "--session_label", "--session-id"),
+        metavar="LABEL",
+    )
+    bids_filter_file: Path | None = _SELECTION.option(
+        None, "narrow which scans are used", metavar="JSON", level="participant"
+    )
+    skip_bids_validation: bool = _SELECTION.option(
+        False, "skip the structural check of the selected participants", level="participant"
+    )
+
+    model: str | None = _METHOD.option(
+        None,
+        "segmentation model: a name from --list models, an nnU-Net folder or exported zip "
+        "(default: the first of --list models)",
+        kind=NAME_OR_PATH,
+        metavar="NAME_OR_PATH",
+        scientific=True,
+    )
+    model_registry: Path | None = _METHOD.option(
+        None, "registry file of models you trust", metavar="JSON"
+    )
+    trust_model: bool = _METHOD.option(
+        False, "load a checkpoint that no registry knows; it can execute code"
+    )
+    derivatives: Mapping[str, Path] = _METHOD.option(
+        {},
+        "participant: use the label maps (*_dseg.nii.gz) of these folders instead of "
+        "segmenting; group: gather the results in these folders instead of OUTPUT_DIR",
+        metavar="NAME=PATH",
+        level="both",
+        scientific=True,
+    )
+    fat_fraction_units: Literal["auto", "fraction", "percent", "permille"] = _METHOD.option(
+        "auto", "units of fat fraction maps in the input (default: {default})", scientific=True
+    )
+    fat_spectrum: str | None = _METHOD.option(
+        None,
+        "fat spectrum for raw echoes (default: ismrm-6)",
+        kind=choice(_FAT_SPECTRA),
+        scientific=True,
+    )
+    correct_t1: bool = _METHOD.option(
+        False,
+        "correct raw echoes for T1 weighting (needs repetition time and flip angle)",
+        kind=SWITCH_BOTH_WAYS,
+        scientific=True,
+    )
+    erode: bool = _METHOD.option(
+        True,
+        "read fat fractions from masks eroded by one voxel (default: --erode)",
+        kind=SWITCH_BOTH_WAYS,
+        scientific=True,
+    )
+
+    study: Mapping[str, Path] = _GROUP_LEVEL.option(
+        {},
+        "datasets with score tables (phenotype/*.tsv) to gather too; may be repeated",
+        metavar="NAME=PATH",
+    )
+    muscle_map: Path | None = _GROUP_LEVEL.option(
+        None, "further names of muscles in score tables", metavar="TSV"
+    )
+    harmonization: Literal["paper", "dither", "ranks"] | None = _GROUP_LEVEL.option(
+        None,  # what the applied model was trained with
+        "how scores of several scales are made comparable (default: paper)",
+    )
+    asymmetry_order: Literal["scale_first", "sides_first"] | None = _GROUP_LEVEL.option(
+        None,  # what the applied model was trained with
+        "compare sides after or before scores are scaled (default: scale_first)",
+    )
+    scale_thresholds: Path | None = _GROUP_LEVEL.option(
+        None, "fat fractions at which grades begin, for --harmonization dither", metavar="TSV"
+    )
+    harmonization_options: Mapping[str, Any] = _GROUP_LEVEL.option(
+        {}, "rarer choices of the harmonization, such as coverage"
+    )
+    train: str | None = _GROUP_LEVEL.option(
+        None, "train the diagnosis model models/NAME", metavar="NAME"
+    )
+    profile: Literal["paper", "fast", "weights", "quick"] = _GROUP_LEVEL.option(
+        "paper",
+        "training protocol (default: {default}); single numbers below training: in the YAML",
+    )
+    training: Mapping[str, Any] = _GROUP_LEVEL.option(
+        {}, "numbers of the protocol that differ from the profile's, such as trials"
+    )
+    diagnosis_model: Path | None = _GROUP_LEVEL.option(
+        None,
+        "diagnosis model to apply, also at the participant level; with --list models: a "
+        "model or folder of models to list",
+        metavar="PATH",
+        level="both",
+    )
+    readers: Path | None = _GROUP_LEVEL.option(
+        None, "ranked answers of readers to compare with", metavar="TSV"
+    )
+    interactions: str | None = _GROUP_LEVEL.option(
+        None, "explain interactions for this diagnosis", metavar="DIAGNOSIS"
+    )
+    minimum_samples: int | None = _GROUP_LEVEL.option(
+        None,
+        "leave diagnoses with fewer samples out of training (default: the profile's, 30)",
+        kind=whole_number(2),
+        metavar="N",
+    )
+    seed: int = _GROUP_LEVEL.option(
+        0, "seed of everything random (default: {default})", kind=whole_number(0), metavar="N"
+    )
+
+    nprocs: int | None = _RESOURCES.option(
+        None, "sessions side by side", kind=whole_number(1), metavar="N"
+    )
+    omp_nthreads: int | None = _RESOURCES.option(
+        None, "threads per session", kind=whole_number(1), metavar="N"
+    )
+    mem: float | None = _RESOURCES.option(  # gigabytes
+        None, "memory to use, e.g. 16GB", kind=MEMORY, metavar="SIZE"
+    )
+    executor: Literal["local", "dask"] = _RESOURCES.option(
+        "local", "run on this machine or on a Dask cluster (default: {default})"
+    )
+    dask_scheduler: str | None = _RESOURCES.option(
+        None, "scheduler of a Dask cluster, tcp://HOST:PORT", metavar="ADDRESS"
+    )
+    dask_cluster: Mapping[str, Any] = _RESOURCES.option(
+        {},
+        "SLURM jobs to start for this run: jobs, and options of dask_jobqueue.SLURMCluster",
+        kind=CLUSTER,
+    )
+    device: str = _RESOURCES.option(
+        "auto",
+        "auto, cpu, cuda or cuda:N (default: {default})",
+        kind=DEVICE,
+        metavar="DEVICE",
+        level="participant",
+    )
+    resource_monitor: bool = _RESOURCES.option(
+        False, "print wall time and peak memory of every step", level="participant"
+    )
+    work_dir: Path | None = _RESOURCES.option(
+        None,
+        "folder for caches and scratch (default: temporary)",
+        flags=("-w", "--work-dir"),
+        written=True,
+    )
+
+    config_file: Path | None = _RUNNING.option(
+        None, "settings; flags win", metavar="YAML", in_file=False
+    )
+    stop_on_first_crash: bool = _RUNNING.option(
+        False, "end the run at the first failed session", level="participant"
+    )
+    overwrite: bool = _RUNNING.option(False, "recompute existing results")
+    dry_run: bool = _RUNNING.option(False, "say what would run on which files and write nothing")
+    reports_only: bool = _RUNNING.option(False, "write the pages again from existing results")
+    verbosity: int = _RUNNING.option(
+        0, "say more (-v) or everything (-vv)", kind=COUNT, flags=("-v",)
+    )
 
     def __post_init__(self) -> None:
         self._check_names()
@@ -246,57 +311,15 @@ class Settings:
     def scientific(self) -> dict[str, Any]:
         """Return the choices that change numbers, without the folders they were made in."""
         return {
-            "model": self.model,
-            "fat_fraction_units": self.fat_fraction_units,
-            "fat_spectrum": self.fat_spectrum,
-            "correct_t1": self.correct_t1,
-            "erode": self.erode,
-            "derivatives": sorted(self.derivatives),
+            option.name: _identity(getattr(self, option.name))
+            for option in OPTIONS
+            if option.scientific
         }
 
 
-def parse_memory(text: str) -> float:
-    """Read an amount of memory such as ``16GB``.
-
-    Parameters
-    ----------
-    text : str
-        Number with the unit MB, GB or TB. A bare number is refused: tools disagree about what it
-        means.
-
-    Returns
-    -------
-    float
-        Gigabytes.
-
-    Raises
-    ------
-    ValueError
-        If the unit is missing or the amount is not positive.
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([MGT]B)\s*", text, flags=re.IGNORECASE)
-    if match is None or float(match[1]) <= 0:
-        raise ValueError(f"{text!r} is not an amount of memory with a unit, such as 16GB or 800MB")
-    return float(match[1]) * _MEMORY_UNITS[match[2].upper()]
-
-
-def parse_device(text: str) -> str:
-    """Check the spelling of a device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-
-    Raises
-    ------
-    ValueError
-        If it is none of them.
-    """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
-        raise ValueError(f"{text!r} is not auto, cpu, cuda or cuda:N")
-    return text
-
-
-@cache
-def fat_spectra() -> tuple[str, ...]:
-    """Return the names of the fat spectra, read without the numerical code that uses them."""
-    return tuple(package_json("pipelines.water_fat.separation", "spectra.json"))
+def _identity(value: Any) -> Any:
+    """Leave out where folders lie: their names tell them apart."""
+    return sorted(value) if isinstance(value, Mapping) else value
 
 
 def _plain(value: Any) -> Any:
@@ -307,3 +330,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return value
+
+
+OPTIONS: tuple[Option, ...] = options_of(Settings)

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from bids_app.cli import parse_settings
 from bids_app.errors import AppError, ExitCode
-from bids_app.options.config_file import read_config_file
 from bids_app.options.parser import asks_for_list, build_parser, print_error
 from bids_app.options.settings import Settings
 from bids_app.version import __version__
 from bids_app.wrapper.engine import connect, run_container
-from bids_app.wrapper.forwarding import Forwarded, forward, keep_text, paths_in_settings
+from bids_app.wrapper.forwarding import Forwarded, forward, keep_text, note_settings
 from bids_app.wrapper.mounts import plan_mounts
 
 _OWN = ("image", "gpus", "network")
@@ -119,13 +118,13 @@ def _model_names(given: argparse.Namespace) -> frozenset[str]:
 def _add_files(forwarded: Forwarded, settings: Settings, stack: ExitStack) -> None:
     """Add the paths that the configuration file names, and a work folder if there is none."""
     if settings.config_file is not None:
-        from_file = read_config_file(settings.config_file)
-        written = from_file.pop("work_dir", None)
-        forwarded.read += paths_in_settings(from_file.values(), settings.config_file)
-        forwarded.written += paths_in_settings([written], settings.config_file)
+        from bids_app.options.config_file import read_config_file
+
+        note_settings(read_config_file(settings.config_file), settings.config_file, forwarded)
     if settings.work_dir is None and not settings.dry_run:
         temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="myomids-"))
-        forwarded.add("--work-dir", Path(temporary))
+        forwarded.arguments.append(f"--work-dir={temporary}")
+        forwarded.note(Path(temporary), written=True)
 
 
 def _check_network(settings: Settings | None, network: str) -> None:

@@ -1,20 +1,20 @@
 """What of a command line goes into the container, and which files of this machine it names.
 
-Both are read off the parser of ``run.py``, so a new option needs no change here: an argument is a
-path if its type makes it one, if it is the PATH of ``NAME=PATH``, or if it is ``@FILE``.
+Both follow from the table of options, so a new option needs no change here: its kind tells whether
+an argument is a path, holds one (``NAME=PATH``, ``@FILE``) or may be one.
 """
 
 import argparse
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bids_app.errors import AppError, ExitCode
-
-# What the app writes to; everything else it only reads.
-WRITTEN = frozenset({"output_dir", "work_dir"})
+from bids_app.options.kinds import NAME_OR_PATH, NAMED_FOLDERS, PATH
+from bids_app.options.option import Option
+from bids_app.options.settings import OPTIONS
 
 
 @dataclass
@@ -33,31 +33,22 @@ class Forwarded:
     read: list[Path] = field(default_factory=list)
     written: list[Path] = field(default_factory=list)
 
-    def add(self, flag: str, path: Path) -> None:
-        """Add an option with a folder that the app writes to."""
-        self.arguments.append(f"{flag}={path}")
-        self.written.append(path)
-
-
-class _Argument(str):
-    """An argument as it was typed, that also knows what the parser understood."""
-
-    __slots__ = ("meaning",)
-    meaning: Any
+    def note(self, path: Path, *, written: bool) -> None:
+        """Note a path that the app writes to, or only reads."""
+        (self.written if written else self.read).append(path)
 
 
 def keep_text(parser: argparse.ArgumentParser) -> None:
     """Make a parser check its arguments as ever, but return them as they were typed."""
     for action in parser._actions:
         if callable(action.type):
-            action.type = _typed(action.type)
+            action.type = _checked(action.type)
 
 
-def _typed(convert: Callable[[str], Any]) -> Callable[[str], _Argument]:
-    def keep(text: str) -> _Argument:
-        argument = _Argument(text)
-        argument.meaning = convert(text)
-        return argument
+def _checked(convert: Callable[[str], Any]) -> Callable[[str], str]:
+    def keep(text: str) -> str:
+        convert(text)
+        return text
 
     return keep
 
@@ -88,27 +79,30 @@ def forward(
     Forwarded
     """
     result = Forwarded()
+    options = {option.name: option for option in OPTIONS}
     for action in sorted(parser._actions, key=lambda action: bool(action.option_strings)):
         if action.dest in own or action.dest not in given:
             continue
         value = getattr(given, action.dest)
-        if isinstance(value, str):
-            value = _absolute(value, action, names, result)
-        elif isinstance(value, list):
-            value = [_absolute(item, action, names, result) for item in value]
+        option = options.get(action.dest)
+        if option is not None and isinstance(value, str):
+            value = _absolute(value, option, names, result)
+        elif option is not None and isinstance(value, list):
+            value = [_absolute(item, option, names, result) for item in value]
         result.arguments += _written(action, value)
     return result
 
 
-def paths_in_settings(values: Iterable[Any], config_file: Path) -> Iterator[Path]:
-    """Yield the paths among the settings of a configuration file.
+def note_settings(values: Mapping[str, Any], config_file: Path, result: Forwarded) -> None:
+    """Note the paths among the settings of a configuration file.
 
     Raises
     ------
     AppError
         ``USAGE`` if one is not absolute: inside the container it would mean another folder.
     """
-    for value in values:
+    for option in OPTIONS:
+        value = values.get(option.name)
         for path in value.values() if isinstance(value, dict) else [value]:
             if not isinstance(path, Path):
                 continue
@@ -118,7 +112,7 @@ def paths_in_settings(values: Iterable[Any], config_file: Path) -> Iterator[Path
                     ExitCode.USAGE,
                     "Write the whole path, beginning with '/', or give it as a flag.",
                 )
-            yield path
+            result.note(path, written=option.written)
 
 
 def _written(action: argparse.Action, value: Any) -> list[str]:
@@ -135,31 +129,28 @@ def _written(action: argparse.Action, value: Any) -> list[str]:
     return [f"{flag}={value}"]
 
 
-def _absolute(
-    argument: str, action: argparse.Action, names: Collection[str], result: Forwarded
-) -> str:
+def _absolute(argument: str, option: Option, names: Collection[str], result: Forwarded) -> str:
     """Make a path absolute, note it, and return the argument with it."""
-    prefix, text = _path_in(argument, action, names)
+    prefix, text = _path_in(argument, option, names)
     if not text:
         return argument
     path = Path(text).expanduser().absolute()
     if ".." in path.parts:
         path = path.resolve()
-    (result.written if action.dest in WRITTEN else result.read).append(path)
+    result.note(path, written=option.written)
     return f"{prefix}{path}"
 
 
-def _path_in(argument: str, action: argparse.Action, names: Collection[str]) -> tuple[str, str]:
+def _path_in(argument: str, option: Option, names: Collection[str]) -> tuple[str, str]:
     """Split an argument into what stands before its path, and the path (empty: it has none)."""
-    meaning = getattr(argument, "meaning", None)
-    if isinstance(meaning, Path):
-        return "", argument
     name, equals, after = argument.partition("=")
-    if isinstance(meaning, tuple) and any(isinstance(part, Path) for part in meaning):
+    if option.kind is PATH:
+        return "", argument
+    if option.kind is NAMED_FOLDERS:
         return name + equals, after
-    if argument.startswith("@"):
+    if option.kind.prefix and argument.startswith("@"):
         return "@", argument[1:]
-    if "PATH" in str(action.metavar) and argument not in names:
+    if option.kind is NAME_OR_PATH and argument not in names:
         if equals and not os.path.lexists(argument):
             return name + equals, after
         if os.path.lexists(argument):

@@ -13,7 +13,10 @@ from bids_app.errors import AppError, ExitCode
 from bids_app.options.parser import build_parser
 from bids_app.options.settings import Settings
 
-HEAVY = ("torch", "bids", "pandas", "xgboost", "numpy", "nibabel", "SimpleITK", "matplotlib")
+HEAVY = (
+    *("torch", "bids", "pandas", "xgboost", "numpy", "nibabel", "SimpleITK", "matplotlib"),
+    *("yaml", "jsonschema"),
+)
 
 
 def settings(*options: str) -> Settings:

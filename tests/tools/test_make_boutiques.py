@@ -55,6 +55,11 @@ def test_every_option_is_described(descriptor: dict[str, Any]) -> None:
     assert described - options == {"no_erode", "no_correct_t1", "verbosity_most"}
 
 
+def test_numbers_are_bounded_as_the_app_bounds_them(descriptor: dict[str, Any]) -> None:
+    lowest = {e["id"]: e["minimum"] for e in descriptor["inputs"] if e["type"] == "Number"}
+    assert lowest == {"minimum_samples": 2, "seed": 0, "nprocs": 1, "omp_nthreads": 1}
+
+
 def test_exit_codes_are_described(descriptor: dict[str, Any]) -> None:
     codes = {entry["code"]: entry["description"] for entry in descriptor["error-codes"]}
     assert set(codes) == {int(code) for code in ExitCode} - {0}

@@ -61,9 +61,9 @@ def test_rare_numbers_stand_in_the_configuration_file(tmp_path: Path) -> None:
     [
         ("training: 4", "Write one line 'name: value' per choice, indented below the setting."),
         ("study: x", "Write one line 'NAME: PATH' per folder, indented below the setting."),
-        ("minimum_samples: 1", ""),
-        ("seed: -1", ""),
-        ("harmonization: guess", ""),
+        ("minimum_samples: 1", "'1' is not a whole number of at least 2"),
+        ("seed: -1", "'-1' is not a whole number of at least 0"),
+        ("harmonization: guess", "Choose one of: paper, dither, ranks."),
     ],
 )
 def test_values_of_the_wrong_kind_are_refused(line: str, hint: str, tmp_path: Path) -> None:
@@ -112,7 +112,22 @@ def test_contradictions_are_usage_errors(
     assert "myomids: hint: " in error
 
 
-@pytest.mark.parametrize("option", [["--train", "m"], ["--study", "a=/x"], ["--readers", "/r"]])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--study", "a=/x"],
+        ["--muscle-map", "/m"],
+        ["--harmonization", "paper"],
+        ["--asymmetry-order", "scale_first"],
+        ["--scale-thresholds", "/t"],
+        ["--train", "m"],
+        ["--profile", "fast"],
+        ["--readers", "/r"],
+        ["--interactions", "DYSF"],
+        ["--minimum-samples", "5"],
+        ["--seed", "1"],
+    ],
+)
 def test_the_participant_level_refuses_what_it_would_ignore(option: list[str]) -> None:
     with pytest.raises(AppError) as caught:
         settings(*option, level="participant")

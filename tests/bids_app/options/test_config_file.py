@@ -7,7 +7,7 @@ import pytest
 
 from bids_app.errors import AppError, ExitCode
 from bids_app.options.config_file import read_config_file
-from bids_app.options.settings import Settings, fat_spectra
+from bids_app.options.settings import Settings
 
 
 def _config(folder: Path, text: str) -> Path:
@@ -172,7 +172,10 @@ def test_hints_say_how_to_write_the_value(tmp_path: Path) -> None:
         "mem: '16'": "'16' is not an amount of memory with a unit, such as 16GB or 800MB",
         "device: gpu": "'gpu' is not auto, cpu, cuda or cuda:N",
         "derivatives: [a=b]": "Write one line 'NAME: PATH' per folder, indented below the setting.",
-        "fat_spectrum: olive": f"Fat spectra: {', '.join(fat_spectra())}.",
+        "fat_spectrum: olive": "Choose one of: ismrm-6, hamilton-9, ren-9, triplett-10, single-1.",
+        "nprocs: 0": "'0' is not a whole number of at least 1",
+        "nprocs: '2'": "Write a whole number of at least 1, without quotes.",
+        "erode: 1": "Write true or false, without quotes.",
         "dask_cluster: 4": "Write 'jobs: N' and the options of SLURMCluster, indented below it.",
         "dask_cluster: {cores: 4}": "It needs 'jobs: N', the number of jobs to start.",
     }

@@ -1,4 +1,4 @@
-"""Settings: spellings, choices that exclude each other, what is stored with a run."""
+"""Settings: choices that exclude each other, what is stored with a run."""
 
 import json
 from dataclasses import fields
@@ -6,64 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bids_app.errors import AppError, ExitCode
-from bids_app.options.settings import Settings, parse_device, parse_memory
-
-
-@pytest.mark.parametrize(
-    ("text", "gigabytes"),
-    [
-        ("16GB", 16.0),
-        ("16 gb", 16.0),
-        (" 1.5GB ", 1.5),
-        ("800MB", 0.8),
-        ("2TB", 2000.0),
-        ("0.5Mb", 0.0005),
-    ],
-)
-def test_memory_is_read_in_gigabytes(text: str, gigabytes: float) -> None:
-    assert parse_memory(text) == pytest.approx(gigabytes, rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    "text", ["16", "", "GB", "-1GB", "0GB", "0.0MB", "1e3GB", "16 G", "16GiB", "1,5GB", "nanGB"]
-)
-def test_memory_without_a_clear_unit_or_amount_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not an amount of memory with a unit") as caught:
-        parse_memory(text)
-    assert str(caught.value).startswith(repr(text))
-    assert "such as 16GB or 800MB" in str(caught.value)
-
-
-@given(st.integers(min_value=1, max_value=10**6), st.sampled_from(["MB", "GB", "TB"]))
-def test_memory_units_are_powers_of_a_thousand(amount: int, unit: str) -> None:
-    power = {"MB": -1, "GB": 0, "TB": 1}[unit]
-    assert parse_memory(f"{amount}{unit}") == pytest.approx(amount * 1000.0**power, rel=1e-12)
-
-
-@given(st.text(alphabet="0159.eE+- GMTBgmtbi", max_size=8))
-def test_memory_is_a_positive_amount_or_an_error_that_quotes_the_text(text: str) -> None:
-    amount, message = 0.0, ""
-    try:
-        amount = parse_memory(text)
-    except ValueError as error:
-        message = str(error)
-    assert (amount > 0) != message.startswith(repr(text))
-
-
-@pytest.mark.parametrize("text", ["auto", "cpu", "cuda", "cuda:0", "cuda:12"])
-def test_devices_that_are_accepted(text: str) -> None:
-    assert parse_device(text) == text
-
-
-@pytest.mark.parametrize("text", ["", "gpu", "CPU", "cuda:", "cuda:-1", "cuda:a", "cpu:0", "mps"])
-def test_devices_that_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not auto, cpu, cuda or cuda:N") as caught:
-        parse_device(text)
-    assert str(caught.value).startswith(repr(text))
+from bids_app.options.settings import Settings
 
 
 def test_settings_become_plain_json() -> None:

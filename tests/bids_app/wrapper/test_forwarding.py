@@ -1,4 +1,3 @@
-import argparse
 from pathlib import Path
 
 import pytest
@@ -6,8 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bids_app.errors import AppError, ExitCode
+from bids_app.options.kinds import PATH
 from bids_app.options.parser import build_parser
-from bids_app.wrapper.forwarding import WRITTEN, Forwarded, forward, keep_text, paths_in_settings
+from bids_app.options.settings import OPTIONS
+from bids_app.wrapper.forwarding import Forwarded, forward, keep_text, note_settings
 
 
 def forwarded(*argv: str, names: frozenset[str] = frozenset()) -> Forwarded:
@@ -91,21 +92,18 @@ def test_usage_errors_are_those_of_the_app(capsys: pytest.CaptureFixture[str]) -
     assert "'16' is not an amount of memory with a unit" in capsys.readouterr().err
 
 
-def path_options() -> list[argparse.Action]:
-    return [a for a in build_parser()._actions if a.type is Path]
-
-
-def test_every_path_of_the_parser_is_seen(tmp_path: Path) -> None:
+def test_every_path_of_the_options_is_seen(tmp_path: Path) -> None:
     """A path option that is added later is mounted without a change to the wrapper."""
-    options = [a for a in path_options() if a.option_strings]
+    options = [option for option in OPTIONS if option.kind is PATH and option.flags]
     assert len(options) >= 5
     arguments = ["/d", "/o", "participant"]
-    for action in options:
-        arguments += [action.option_strings[-1], str(tmp_path / action.dest)]
+    for option in options:
+        arguments += [option.flag, str(tmp_path / option.name)]
     result = forwarded(*arguments)
-    for action in options:
-        listed = result.written if action.dest in WRITTEN else result.read
-        assert tmp_path / action.dest in listed, action.dest
+    written = {"work_dir"}
+    for option in options:
+        listed = result.written if option.name in written else result.read
+        assert tmp_path / option.name in listed, option.name
 
 
 @given(
@@ -124,9 +122,17 @@ def test_forwarding_twice_changes_nothing(
 
 
 def test_paths_of_a_configuration_file() -> None:
-    values = [None, "cpu", Path("/a"), {"x": Path("/b"), "y": 3}]
-    assert list(paths_in_settings(values, Path("c.yaml"))) == [Path("/a"), Path("/b")]
+    result = Forwarded()
+    values = {
+        "bids_filter_file": Path("/a"),
+        "device": "cpu",
+        "study": {"x": Path("/b"), "y": Path("/c")},
+        "training": {"trials": 3},
+        "work_dir": Path("/w"),
+    }
+    note_settings(values, Path("c.yaml"), result)
+    assert (result.read, result.written) == ([Path("/a"), Path("/b"), Path("/c")], [Path("/w")])
     with pytest.raises(AppError, match=r"c\.yaml names 'models'") as caught:
-        list(paths_in_settings([Path("models")], Path("c.yaml")))
+        note_settings({"diagnosis_model": Path("models")}, Path("c.yaml"), result)
     assert caught.value.exit_code == ExitCode.USAGE
     assert "Write the whole path" in caught.value.hint
