@@ -33,8 +33,8 @@ LAYERS = (
 )
 ANATOMY_HELPERS = {"pipelines.arrays", "pipelines.errors", "pipelines.package_data"}
 MOST_LINES = 350
-LONGER = {"pipelines.diagnosis.training.search", "pipelines.diagnosis.explanation.trees.kernel"}
-SAME_NAME_IN_SEVERAL = {"main", "softmax", "log_loss"}
+LONGER = {"pipelines.diagnosis.explanation.trees.kernel"}
+SAME_NAME_IN_SEVERAL = {"main"}
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = modules_of(ROOT, ("bids_app", "pipelines"))

@@ -53,23 +53,19 @@ class HarmonizedCohort:
         diagnoses = self.native.samples["diagnosis"]
         return [str(name) if isinstance(name, str) else None for name in diagnoses]
 
-    def subset(self, samples: "pd.Index[Any]") -> "NativeScores":
-        """Return the scores of some samples, in this order."""
-        return self.native.subset(self.native.samples.index.get_indexer(samples))
-
     def origin(self, samples: "pd.DataFrame") -> "Origin":
         """Return ``simulated`` if any of these samples is not of a person, else ``real``."""
         origins = self.gathered.origins
         invented = any(origins[study] for study in samples["study"].unique())
         return "simulated" if invented else "real"
 
-    def with_involvement(self, samples: "pd.DataFrame") -> "pd.DataFrame":
-        """Add mean and maximum involvement (0-100) to some of the samples."""
+    def with_involvement(self, native: "NativeScores") -> "pd.DataFrame":
+        """Return some of the samples with their mean and maximum involvement (0-100)."""
         from pipelines.diagnosis.model.diagnosis_model import involvement, muscle_percent
 
-        percent = muscle_percent(self.harmonization, self.subset(samples.index))
+        percent = muscle_percent(self.harmonization, native)
         mean, highest = involvement(percent)
-        return samples.assign(mean_involvement=mean, max_involvement=highest)
+        return native.samples.assign(mean_involvement=mean, max_involvement=highest)
 
     def tables(self) -> "dict[str, pd.DataFrame]":
         """Return ``group_muscles``, ``group_scores`` and ``group_trace``."""

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,7 +102,6 @@ def train(
     from pipelines.diagnosis.training.refit import refit_ensemble
 
     protocol = protocol_of(settings)
-    # Selected once, so that what is left out is said once.
     selected = training_cohort(cohort.native, cohort.labels, protocol.minimum_samples)
     readers = _read_readers(settings.readers, selected)
     if settings.interactions is not None and settings.interactions not in selected.classes:
@@ -112,13 +110,10 @@ def train(
             ExitCode.USAGE,
             f"Diagnoses: {', '.join(selected.classes)}.",
         )
-    cohort = replace(cohort, native=selected.native)
-    native, labels = cohort.native, cohort.labels
     with _map_tasks(settings, work_dir, log_file) as map_tasks:
         with progress_bar("training", "trial") as progress:
             nested = run_nested(
-                native,
-                labels,
+                selected,
                 cohort.harmonization.options,
                 protocol,
                 explain=True,
@@ -128,9 +123,9 @@ def train(
             )
         LOGGER.info("%d members, %.0f s of CPU time", len(nested.members), nested.seconds)
         with progress_bar("whole studies left out", "study") as progress:
-            without_studies = _without_studies(cohort, nested, map_tasks, progress)
+            without_studies = _without_studies(nested, map_tasks, progress)
     with progress_bar("refitting", "member") as progress:
-        ensemble = refit_ensemble(native, labels, nested, progress=progress)
+        ensemble = refit_ensemble(nested, progress=progress)
     evaluation = _evaluate(cohort, nested, ensemble, readers)
     own_tables = {
         **evaluation.tables,
@@ -142,15 +137,13 @@ def train(
         str(settings.train),
         ensemble,
         nested,
-        native,
-        labels,
-        origin=cohort.origin(nested.samples),
+        origin=cohort.origin(selected.native.samples),
         created=datetime.now(UTC).date().isoformat(),
         headline=evaluation.headline,
         tables=own_tables,
         long_names=cohort.gathered.long_names,
     )
-    return model, nested.samples.index
+    return model, selected.native.samples.index
 
 
 def protocol_of(settings: Settings) -> "Protocol":
@@ -202,13 +195,14 @@ def _evaluate(
     from pipelines.diagnosis.evaluation.evaluate import EvaluationOptions, evaluate
     from pipelines.diagnosis.model.diagnosis_model import complete_features
 
-    features = ensemble.harmonization.transform(cohort.subset(nested.samples.index))
+    used = nested.cohort
+    features = ensemble.harmonization.transform(used.native)
     return evaluate(
-        nested.y,
+        used.y,
         nested.probabilities,
-        nested.classes,
+        used.classes,
         nested.fold,
-        cohort.with_involvement(nested.samples),
+        cohort.with_involvement(used.native),
         margins=nested.margins,
         features=complete_features(ensemble, features),
         comparators=nested.comparators,
@@ -218,7 +212,6 @@ def _evaluate(
 
 
 def _without_studies(
-    cohort: HarmonizedCohort,
     nested: "NestedResult",
     map_tasks: "Executor | None",
     progress: Progress,
@@ -229,8 +222,7 @@ def _without_studies(
 
     try:
         result = leave_one_study_out(
-            cohort.native,
-            cohort.labels,
+            nested.cohort,
             nested.options,
             nested.protocol,
             nested.best_members(_MEMBERS_WITHOUT_STUDY),
@@ -241,7 +233,11 @@ def _without_studies(
         LOGGER.warning("Not evaluated on studies left out as a whole: %s", error.message)
         return {}
     evaluation = evaluate(
-        result.y, result.probabilities, result.classes, result.fold, result.samples
+        result.cohort.y,
+        result.probabilities,
+        result.cohort.classes,
+        result.fold,
+        result.cohort.native.samples,
     )
     return {f"studies_{name}": evaluation.tables[name] for name in _STUDY_TABLES}
 
@@ -254,14 +250,14 @@ def _importance(cohort: HarmonizedCohort, nested: "NestedResult") -> "pd.DataFra
     from pipelines.diagnosis.explanation.out_of_fold import pool_explanations
     from pipelines.harmonization.harmonize import PATIENT_FEATURES
 
-    used = cohort.subset(nested.samples.index)
+    used = nested.cohort.native
     names = (*used.muscles, *PATIENT_FEATURES)
     values, _ = pool_explanations(nested.explanations, names)
     # A fold may keep muscles (option coverage) that the whole cohort does not.
     features = pd.DataFrame(
         cohort.harmonization.transform(used), columns=list(cohort.harmonization.feature_names)
     ).reindex(columns=list(names))
-    return importance_table(values, features.to_numpy(), nested.classes, names)
+    return importance_table(values, features.to_numpy(), nested.cohort.classes, names)
 
 
 @contextmanager

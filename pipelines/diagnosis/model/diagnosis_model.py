@@ -1,7 +1,7 @@
 """A trained diagnosis model: the ensemble, what tells how far to trust it, and its history."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any, Literal, TypeVar
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.arrays import Array, Float32, Float64
-from pipelines.diagnosis.cohort import Cohort, training_cohort
+from pipelines.diagnosis.cohort import Cohort
 from pipelines.diagnosis.ensemble.average import Ensemble
 from pipelines.diagnosis.evaluation.subgroups import subgroup_levels
 from pipelines.diagnosis.training.nested import NestedResult
@@ -108,8 +108,6 @@ def build_model(
     name: str,
     ensemble: Ensemble,
     nested: NestedResult,
-    native: NativeScores,
-    labels: Sequence[object],
     *,
     origin: Origin,
     created: str,
@@ -127,9 +125,7 @@ def build_model(
     ensemble : Ensemble
         Refitted on all samples.
     nested : NestedResult
-        The search that found its members.
-    native, labels
-        As given to :func:`pipelines.diagnosis.training.nested.run_nested`.
+        The search that found its members, on the same samples.
     origin : {'simulated', 'real'}
         What the patients are.
     created : str
@@ -147,14 +143,13 @@ def build_model(
     Where a cohort is too small for conformal sets or the novelty flag, the model goes without, and
     says so. A temperature is fitted for averaged margins only.
     """
-    cohort = training_cohort(native, labels, nested.protocol.minimum_samples)
-    patients = cohort.patients
+    cohort, patients = nested.cohort, nested.cohort.patients
     fitted = ensemble
     probabilities: Array = nested.probabilities
     if ensemble.combine == "margins":
-        temperature = fit_temperature(nested.margins, nested.y).value
+        temperature = fit_temperature(nested.margins, cohort.y).value
         fitted = replace(ensemble, temperature=temperature)
-        probabilities = fold_probabilities(nested.margins, nested.y, nested.fold)
+        probabilities = fold_probabilities(nested.margins, cohort.y, nested.fold)
     prepared = complete_features(ensemble, ensemble.harmonization.transform(cohort.native))
     percent = muscle_percent(ensemble.harmonization, cohort.native)
     mean, highest = involvement(percent)
@@ -166,13 +161,13 @@ def build_model(
         origin=origin,
         near_normal=fit_near_normal(mean, highest, names, patients),
         conformal=_unless_too_few(
-            lambda: fit_conformal(nested.margins, nested.y, cohort.classes, patients)
+            lambda: fit_conformal(nested.margins, cohort.y, cohort.classes, patients)
         ),
         novelty=_unless_too_few(
             lambda: fit_novelty(
                 prepared,
                 probabilities,
-                nested.y,
+                cohort.y,
                 cohort.classes,
                 patient=patients,
                 fold=nested.fold,

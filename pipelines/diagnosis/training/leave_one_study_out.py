@@ -10,37 +10,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from pipelines.arrays import Float32, Index
-from pipelines.diagnosis.cohort import Cohort, training_cohort
+from pipelines.diagnosis.cohort import Cohort
 from pipelines.diagnosis.ensemble.average import MemberParameters
 from pipelines.diagnosis.protocol import Protocol
 from pipelines.diagnosis.training.members import train_ensemble
 from pipelines.errors import DataError
 from pipelines.harmonization.harmonize import HarmonizationOptions
-from pipelines.harmonization.scores.native import NativeScores
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class StudyTask:
-    """One study to leave out; picklable.
-
-    Attributes
-    ----------
-    study : str
-        Its name.
-    cohort : Cohort
-        All samples.
-    members : sequence of MemberParameters
-        Hyper-parameters of the ensemble.
-    options : HarmonizationOptions
-        How scores are made comparable.
-    protocol : Protocol
-        The protocol.
-    """
+    """One study to leave out of a cohort, and how to train without it; picklable."""
 
     study: str
     cohort: Cohort
@@ -51,18 +35,9 @@ class StudyTask:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """Predictions for the samples of one study.
+    """Predictions for those rows of a study whose diagnosis the others have, or why there are none.
 
-    Attributes
-    ----------
-    study : str
-        Its name.
-    rows : int array (n_study,)
-        Its samples whose diagnosis the other studies have.
-    margins, probabilities : float32 array (n_study, K)
-        Of an ensemble that saw no sample of the study.
-    skipped : str
-        Why the study could not be tested; empty if it was.
+    Margins and probabilities are (n_study, K), of an ensemble that saw no sample of the study.
     """
 
     study: str
@@ -78,12 +53,8 @@ class LeaveOneStudyOut:
 
     Attributes
     ----------
-    classes : tuple of str
-        K diagnoses.
-    samples : DataFrame
-        The n samples tested, as in :class:`NativeScores`.
-    y : int array (n,)
-        Their class numbers.
+    cohort : Cohort
+        The n samples tested and the K classes.
     fold : int array (n,)
         Number of their study in `studies`.
     margins, probabilities : float32 array (n, K)
@@ -96,9 +67,7 @@ class LeaveOneStudyOut:
         Samples of tested studies whose diagnosis no other study has.
     """
 
-    classes: tuple[str, ...]
-    samples: pd.DataFrame
-    y: Index
+    cohort: Cohort
     fold: Index
     margins: Float32
     probabilities: Float32
@@ -108,8 +77,7 @@ class LeaveOneStudyOut:
 
 
 def leave_one_study_out(
-    native: NativeScores,
-    labels: Sequence[object],
+    cohort: Cohort,
     options: HarmonizationOptions,
     protocol: Protocol,
     members: Sequence[MemberParameters],
@@ -124,10 +92,8 @@ def leave_one_study_out(
 
     Parameters
     ----------
-    native : NativeScores
-        Samples; their column ``study`` names the study.
-    labels : sequence
-        Diagnosis of each; None or NaN where unknown.
+    cohort : Cohort
+        Samples and their classes; the column ``study`` names the study.
     options : HarmonizationOptions
         How scores are made comparable.
     protocol : Protocol
@@ -144,7 +110,6 @@ def leave_one_study_out(
     DataError
         If there is one study only or none could be tested.
     """
-    cohort = training_cohort(native, labels, protocol.minimum_samples)
     studies = sorted(cohort.native.samples["study"].unique())
     if len(studies) < 2:
         raise DataError(
@@ -208,9 +173,7 @@ def _pooled(cohort: Cohort, results: Sequence[StudyResult]) -> LeaveOneStudyOut:
     rows = np.concatenate([r.rows for r in tested])
     in_tested = cohort.native.samples["study"].isin([r.study for r in tested])
     return LeaveOneStudyOut(
-        classes=cohort.classes,
-        samples=cohort.native.samples.iloc[rows],
-        y=cohort.y[rows],
+        cohort=cohort.subset(rows),
         fold=np.repeat(np.arange(len(tested)), [len(r.rows) for r in tested]),
         margins=np.concatenate([r.margins for r in tested]),
         probabilities=np.concatenate([r.probabilities for r in tested]),

@@ -1,4 +1,4 @@
-"""Nested cross-validation of the diagnostic ensemble (paper, sections 2.5 and 2.6)."""
+"""Nested cross-validation of the ensemble (paper, sections 2.5 and 2.6)."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.arrays import Float32, Index
-from pipelines.diagnosis.cohort import Cohort, training_cohort
+from pipelines.diagnosis.cohort import Cohort
 from pipelines.diagnosis.ensemble.average import MemberParameters, combined_probabilities
 from pipelines.diagnosis.explanation.out_of_fold import FoldExplanation, explain_fold
 from pipelines.diagnosis.protocol import Protocol
@@ -26,32 +26,11 @@ from pipelines.diagnosis.training.folds import Split, grouped_folds
 from pipelines.diagnosis.training.members import train_ensemble
 from pipelines.diagnosis.training.search import members_of, search
 from pipelines.harmonization.harmonize import HarmonizationOptions
-from pipelines.harmonization.scores.native import NativeScores
 
 
 @dataclass(frozen=True)
 class FoldTask:
-    """What one outer fold needs; picklable if `progress` is.
-
-    Attributes
-    ----------
-    fold : int
-        Its number.
-    cohort : Cohort
-        All samples.
-    split : Split
-        Rows of the cohort to train on and to predict.
-    options : HarmonizationOptions
-        How scores are made comparable.
-    protocol : Protocol
-        The protocol.
-    checkpoint : Path or None
-        Folder that records the search, so that it can be resumed.
-    progress : callable or None
-        Called after every trial.
-    explain : bool
-        Explain the test rows.
-    """
+    """What one outer fold needs; picklable if `progress`, called after every trial, is."""
 
     fold: int
     cohort: Cohort
@@ -73,12 +52,8 @@ class NestedResult:
 
     Attributes
     ----------
-    classes : tuple of str
-        K diagnoses, sorted.
-    samples : DataFrame
-        The n samples used, as in :class:`NativeScores`.
-    y : int array (n,)
-        Their class numbers.
+    cohort : Cohort
+        The n samples and their K classes.
     fold : int array (n,)
         Outer fold in which each was tested.
     margins : float32 array (n, K)
@@ -97,19 +72,13 @@ class NestedResult:
         How scores were made comparable.
     protocol : Protocol
         How it was done.
-    excluded : dict of str to int
-        Diagnoses left out because they are rare, and their numbers of samples.
-    undiagnosed : int
-        Samples left out because they have no diagnosis.
     seconds : float
         CPU time of all folds.
     explanations : tuple of FoldExplanation
         SHAP values of every sample by the ensemble that never saw it; empty if not wanted.
     """
 
-    classes: tuple[str, ...]
-    samples: pd.DataFrame
-    y: Index
+    cohort: Cohort
     fold: Index
     margins: Float32
     probabilities: Float32
@@ -119,8 +88,6 @@ class NestedResult:
     members: tuple[MemberParameters, ...]
     options: HarmonizationOptions
     protocol: Protocol
-    excluded: dict[str, int]
-    undiagnosed: int
     seconds: float
     explanations: tuple[FoldExplanation, ...] = ()
 
@@ -130,8 +97,7 @@ class NestedResult:
 
 
 def run_nested(
-    native: NativeScores,
-    labels: Sequence[object],
+    cohort: Cohort,
     options: HarmonizationOptions,
     protocol: Protocol,
     *,
@@ -147,10 +113,8 @@ def run_nested(
 
     Parameters
     ----------
-    native : NativeScores
-        Samples.
-    labels : sequence
-        Diagnosis of each; None or NaN where unknown (not used).
+    cohort : Cohort
+        Samples and their classes.
     options : HarmonizationOptions
         How scores are made comparable; what is fitted, is fitted inside each fold.
     protocol : Protocol
@@ -172,7 +136,6 @@ def run_nested(
         If the cohort can't be split into these folds, all trials of a fold failed, or what an
         earlier run left in `checkpoint` is damaged.
     """
-    cohort = training_cohort(native, labels, protocol.minimum_samples)
     splits = grouped_folds(
         cohort.y, cohort.patients, cohort.classes, protocol.outer_folds, protocol.seed
     )
@@ -224,9 +187,7 @@ def _pooled(
         for name, values in result.comparators.items():
             comparators[name][result.rows] = values
     return NestedResult(
-        classes=cohort.classes,
-        samples=cohort.native.samples,
-        y=cohort.y,
+        cohort=cohort,
         fold=fold,
         margins=margins,
         probabilities=probabilities,
@@ -236,21 +197,13 @@ def _pooled(
         members=tuple(m for r in results for m in r.members),
         options=options,
         protocol=protocol,
-        excluded=cohort.excluded,
-        undiagnosed=cohort.undiagnosed,
         seconds=sum(r.seconds for r in results),
         explanations=tuple(r.explanation for r in results if r.explanation),
     )
 
 
 def run_fold(task: FoldTask) -> FoldResult:
-    """Search, train and predict one outer fold, or read its result if it was done before.
-
-    Raises
-    ------
-    DataError
-        If every trial failed, or what an earlier run left of the fold cannot be used.
-    """
+    """Search, train and predict one outer fold, or read its result if it was done before."""
     start = time.process_time()
     cohort, protocol, test = task.cohort, task.protocol, task.split.test
     stored = task.checkpoint and task.checkpoint / f"fold-{task.fold:02d}.npz"

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.diagnosis.cohort import Cohort, training_cohort
 from pipelines.diagnosis.protocol import Protocol, load_profile
 from pipelines.harmonization.scores.native import NativeScores
 
@@ -54,6 +55,11 @@ def small_cohort(
                 )
     samples = pd.DataFrame(rows).set_index("sample")
     return NativeScores(samples, MUSCLES, np.array(values)), labels
+
+
+def small_training_cohort(*args: Any, **kwargs: Any) -> Cohort:
+    """Return :func:`small_cohort` with the classes that :func:`tiny_protocol` trains on."""
+    return training_cohort(*small_cohort(*args, **kwargs), tiny_protocol().minimum_samples)
 
 
 def tiny_protocol(**changes: Any) -> Protocol:

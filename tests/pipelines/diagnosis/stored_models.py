@@ -7,23 +7,23 @@ from pipelines.diagnosis.model.diagnosis_model import build_model
 from pipelines.diagnosis.training.nested import run_nested
 from pipelines.diagnosis.training.refit import refit_ensemble
 from pipelines.harmonization.harmonize import HarmonizationOptions
-from tests.pipelines.diagnosis.small_cohorts import small_cohort, tiny_protocol
+from tests.pipelines.diagnosis.small_cohorts import small_training_cohort, tiny_protocol
 
 
 @cache
 def trained_model(method="paper"):
     """Return a model of the diseases A, B and C, and the cohort it was trained on."""
-    native, labels = small_cohort((24, 24, 22), seed=3)
+    cohort = small_training_cohort((24, 24, 22), seed=3)
     thresholds = {"0-4": (0, 10, 30, 50, 75, 100)} if method == "dither" else None
     options = HarmonizationOptions(method=method, draws=2, thresholds=thresholds)
-    nested = run_nested(native, labels, options, tiny_protocol())
-    ensemble = refit_ensemble(native, labels, nested)
+    nested = run_nested(cohort, options, tiny_protocol())
+    ensemble = refit_ensemble(nested)
     evaluation = evaluate(
-        nested.y,
+        cohort.y,
         nested.probabilities,
-        nested.classes,
+        cohort.classes,
         nested.fold,
-        nested.samples,
+        cohort.native.samples,
         margins=nested.margins,
         options=EvaluationOptions(replicates=20, area_replicates=5),
     )
@@ -31,8 +31,6 @@ def trained_model(method="paper"):
         "small",
         ensemble,
         nested,
-        native,
-        labels,
         origin="simulated",
         created="2026-01-02",
         headline=evaluation.headline,
@@ -40,4 +38,4 @@ def trained_model(method="paper"):
         long_names={"A": "Disease of A", "Z": "not in the model"},
         licence="CC0-1.0",
     )
-    return model, native
+    return model, cohort.native

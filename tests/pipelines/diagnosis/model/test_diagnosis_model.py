@@ -6,19 +6,16 @@ from pipelines.diagnosis.training.nested import run_nested
 from pipelines.diagnosis.training.refit import refit_ensemble
 from pipelines.diagnosis.trust.novelty import prediction_entropy
 from pipelines.harmonization.harmonize import HarmonizationOptions
-from tests.pipelines.diagnosis.small_cohorts import small_cohort, tiny_protocol
+from tests.pipelines.diagnosis.small_cohorts import small_training_cohort, tiny_protocol
 
 
 @pytest.fixture(scope="module")
 def averaged():
     """A model whose members' probabilities are averaged, and the search behind it."""
-    native, labels = small_cohort((24, 24, 22), seed=3)
-    protocol = tiny_protocol(combine="probabilities")
-    nested = run_nested(native, labels, HarmonizationOptions(), protocol)
-    ensemble = refit_ensemble(native, labels, nested)
-    model = build_model(
-        "averaged", ensemble, nested, native, labels, origin="simulated", created="2026-01-02"
-    )
+    cohort = small_training_cohort((24, 24, 22), seed=3)
+    nested = run_nested(cohort, HarmonizationOptions(), tiny_protocol(combine="probabilities"))
+    ensemble = refit_ensemble(nested)
+    model = build_model("averaged", ensemble, nested, origin="simulated", created="2026-01-02")
     return model, nested
 
 

@@ -17,7 +17,8 @@ OPTIONS = HarmonizationOptions()
 
 
 def leave_out(native, labels, **kwargs):
-    return leave_one_study_out(native, labels, OPTIONS, tiny_protocol(), MEMBERS, **kwargs)
+    cohort = training_cohort(native, labels, 5)
+    return leave_one_study_out(cohort, OPTIONS, tiny_protocol(), MEMBERS, **kwargs)
 
 
 def test_each_study_is_predicted_by_the_others():
@@ -29,13 +30,13 @@ def test_each_study_is_predicted_by_the_others():
 
     assert result.studies == ("study0", "study1", "study2")
     assert ticks == [(1, 3), (2, 3), (3, 3)]
-    assert (result.skipped, result.untested, len(result.y)) == ({}, 0, 24)
+    assert (result.skipped, result.untested, len(result.cohort.y)) == ({}, 0, 24)
     for k, study in enumerate(result.studies):
         train = np.flatnonzero(studies != study)
         ensemble = train_ensemble(cohort, train, MEMBERS, OPTIONS, tiny_protocol())
         expected = ensemble.predict(native.subset(studies == study)).mean(axis=0)
         np.testing.assert_array_equal(result.margins[result.fold == k], expected)
-        assert (result.samples["study"][result.fold == k] == study).all()
+        assert (result.cohort.native.samples["study"][result.fold == k] == study).all()
     np.testing.assert_allclose(result.probabilities.sum(axis=1), 1, rtol=1e-6)
 
 
@@ -59,7 +60,7 @@ def test_a_patient_of_two_studies_is_on_one_side_only():
     ensemble = train_ensemble(cohort, train, MEMBERS, OPTIONS, tiny_protocol())
     expected = ensemble.predict(native.subset(of[0])).mean(axis=0)
     np.testing.assert_array_equal(result.margins[result.fold == 0], expected)
-    assert result.samples.index[result.fold == 1].tolist() == [
+    assert result.cohort.native.samples.index[result.fold == 1].tolist() == [
         samples.index[row] for row in of[1] if row != twice[1]
     ]
     assert result.untested == 1
@@ -82,7 +83,7 @@ def test_study_with_its_own_diagnoses_cannot_be_tested(caplog):
 
     assert result.studies == ("study0", "study1")
     assert result.skipped == {"single": "no other study has its diagnoses"}
-    assert len(result.y) == 24
+    assert len(result.cohort.y) == 24
     assert "study single can't be left out: no other study has its diagnoses" in caplog.text
 
 
@@ -93,9 +94,9 @@ def test_untested_samples_are_counted():
     )
     result = leave_out(native, labels)
 
-    assert (len(result.y), result.untested) == (24, 12)
-    assert result.classes == ("A", "B", "C")
-    assert set(result.y) == {0, 1}
+    assert (len(result.cohort.y), result.untested) == (24, 12)
+    assert result.cohort.classes == ("A", "B", "C")
+    assert set(result.cohort.y) == {0, 1}
 
 
 def test_one_study_only():
