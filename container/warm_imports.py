@@ -12,7 +12,6 @@ MODULES = (
     "dask_jobqueue",
     "distributed",
     "dynamic_network_architectures.architectures.unet",
-    "imblearn.over_sampling",
     "jinja2",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",

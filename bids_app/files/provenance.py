@@ -81,7 +81,6 @@ _NUMERIC_PACKAGES = (
 
 # The same for the group level.
 GROUP_PACKAGES = (
-    "imbalanced-learn",
     "numpy",
     "optuna",
     "pandas",
