@@ -189,5 +189,5 @@ def schema_error(content: Any, schema: Mapping[str, Any]) -> str | None:
     error = jsonschema.exceptions.best_match(validator.iter_errors(content))
     if error is None:
         return None
-    place = "/".join(str(part) for part in error.absolute_path) or "the whole file"
-    return f"{place}: {error.message[:300]}"
+    place = "/".join(str(part) for part in error.absolute_path)
+    return f"{place}: {error.message[:300]}" if place else str(error.message[:300])

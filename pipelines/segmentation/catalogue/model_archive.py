@@ -195,7 +195,7 @@ def find_results_folder(source: Path) -> Path:
         raise ModelError(
             f"{source} holds several models: {names}.", "Give the folder of one of them."
         )
-    # With none found, read_description says what is missing in the folder that was given.
+    # With none found, read_plans says what is missing in the folder that was given.
     return found[0] if found else source
 
 

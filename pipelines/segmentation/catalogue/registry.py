@@ -4,23 +4,25 @@
 own models with a second file of the same form. Nothing here imports torch.
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from pipelines.errors import ModelError
+from pipelines.files import read_json, schema_error
+from pipelines.package_data import package_json
 
 Format = Literal["nnunetv2", "label_map"]
 Normalization = Literal["nnunet", "dixon_joint"]
 
+_PACKAGE = "pipelines.segmentation"
 _FORM_HINT = "docs/models.md shows an entry; tools/register_model.py fills in checksums."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelEntry:
     """One model of a registry file.
 
@@ -80,22 +82,22 @@ class ModelEntry:
     format: Format
     labels: str
     channels: tuple[tuple[str, ...], ...]
-    missing_channels: bool
-    normalization: Normalization
-    configuration: str | None
-    spacing_mm: tuple[float, ...] | None
-    orientation: str | None
-    limb_pair: bool
-    neighbour_weight: float
-    bf16_verified: bool
+    missing_channels: bool = False
+    normalization: Normalization = "nnunet"
+    configuration: str | None = None
+    spacing_mm: tuple[float, ...] | None = None
+    orientation: str | None = None
+    limb_pair: bool = False
+    neighbour_weight: float = 0.0
+    bf16_verified: bool = False
     licence: str
     attribution: str
-    bundled: bool
-    path: Path | None
-    url: str | None
-    obtain: str
-    archive_sha256: str | None
-    files: Mapping[str, str]
+    bundled: bool = False
+    path: Path | None = None
+    url: str | None = None
+    obtain: str = ""
+    archive_sha256: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -158,12 +160,8 @@ def read_registry(extra: Path | None = None) -> Registry:
     own = _own_registry()
     if extra is None:
         return own
-    try:
-        text = extra.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"The model registry {extra} cannot be read: {error}.") from error
-    content = _parse(text, str(extra))
-    added = {e.name: e for e in _entries(content, extra.parent, str(extra))}
+    content, entries = _read(extra)
+    added = {entry.name: entry for entry in entries}
     default = str(content.get("default", own.default))
     return Registry(default, {**own.models, **added})
 
@@ -202,77 +200,41 @@ def _source(entry: ModelEntry) -> str:
 
 @cache
 def _own_registry() -> Registry:
-    folder = Path(str(files("pipelines.segmentation")))
-    content = _parse((folder / "registry.json").read_text(encoding="utf-8"), "registry.json")
-    entries = {e.name: e for e in _entries(content, folder, "registry.json")}
-    return Registry(content["default"], entries)
+    folder = Path(str(files(_PACKAGE)))
+    content = package_json(_PACKAGE, "registry.json")
+    entries = [_entry(raw, folder) for raw in content["models"]]
+    return Registry(content["default"], {entry.name: entry for entry in entries})
 
 
-def _parse(text: str, source: str) -> dict[str, Any]:
+def _read(path: Path) -> tuple[dict[str, Any], list[ModelEntry]]:
+    """Read somebody's registry file: its content, and its entries, which follow the schema."""
     try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ModelError(f"The model registry {source} is not valid JSON: {error}.") from error
+        content = read_json(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"The model registry {path} cannot be read: {error}.") from error
+    except ValueError as error:
+        raise ModelError(f"The model registry {path} is not valid JSON: {error}.") from error
     if not isinstance(content, dict) or not isinstance(content.get("models"), list):
-        raise ModelError(f"The model registry {source} has no list 'models'.", _FORM_HINT)
-    return content
-
-
-def _entries(content: Mapping[str, Any], folder: Path, source: str) -> Iterable[ModelEntry]:
+        raise ModelError(f"The model registry {path} has no list 'models'.", _FORM_HINT)
+    schema = package_json(__package__, "registry_entry.schema.json")
     for number, raw in enumerate(content["models"], start=1):
-        where = f"Entry {number} of the model registry {source}"
+        where = f"Entry {number} of the model registry {path}"
         if not isinstance(raw, dict):
             raise ModelError(f"{where} is not an object.", _FORM_HINT)
-        yield _entry(raw, folder, f"{where} ({raw.get('name', 'without a name')})")
+        problem = schema_error(raw, schema)
+        if problem is not None:
+            name = raw.get("name", "without a name")
+            raise ModelError(f"{where} ({name}): {problem}.", _FORM_HINT)
+    return content, [_entry(raw, path.parent) for raw in content["models"]]
 
 
-def _entry(raw: Mapping[str, Any], folder: Path, where: str) -> ModelEntry:
-    known = {field.name for field in fields(ModelEntry)}
-    optional: dict[str, Any] = {
-        "missing_channels": False,
-        "normalization": "nnunet",
-        "configuration": None,
-        "spacing_mm": None,
-        "orientation": None,
-        "limb_pair": False,
-        "neighbour_weight": 0.0,
-        "bf16_verified": False,
-        "bundled": False,
-        "path": None,
-        "url": None,
-        "obtain": "",
-        "archive_sha256": None,
-        "files": {},
-    }
-    missing = sorted(known - set(raw) - set(optional))
-    unknown = sorted(set(raw) - known)
-    if missing or unknown:
-        parts = [f"lacks {', '.join(missing)}"] if missing else []
-        parts += [f"has unknown keys {', '.join(unknown)}"] if unknown else []
-        raise ModelError(f"{where} {' and '.join(parts)}.", _FORM_HINT)
-    values = {**optional, **raw}
-    _check_choice(values, "format", ("nnunetv2", "label_map"), where)
-    _check_choice(values, "normalization", ("nnunet", "dixon_joint"), where)
-    if values["path"] is not None:
-        values["path"] = folder / values["path"]
-    if not 0 <= values["neighbour_weight"] <= 1:
-        raise ModelError(
-            f"{where}: neighbour_weight is {values['neighbour_weight']}, not within 0 to 1.",
-            _FORM_HINT,
-        )
-    if values["spacing_mm"] is not None:
-        values["spacing_mm"] = tuple(float(s) for s in values["spacing_mm"])
-    values["channels"] = tuple(
-        (c,) if isinstance(c, str) else tuple(str(kind) for kind in c) for c in values["channels"]
-    )
-    values["files"] = {str(k): str(v).lower() for k, v in values["files"].items()}
-    return ModelEntry(**cast(Any, values))
-
-
-def _check_choice(
-    values: Mapping[str, Any], key: str, choices: tuple[str, ...], where: str
-) -> None:
-    if values[key] not in choices:
-        raise ModelError(
-            f"{where}: {key} is {values[key]!r}, not one of {', '.join(choices)}.", _FORM_HINT
-        )
+def _entry(raw: Mapping[str, Any], folder: Path) -> ModelEntry:
+    """Give an entry that follows the schema its types; paths are relative to a folder."""
+    values = dict(raw)
+    if raw.get("path") is not None:
+        values["path"] = folder / raw["path"]
+    if raw.get("spacing_mm") is not None:
+        values["spacing_mm"] = tuple(float(size) for size in raw["spacing_mm"])
+    values["channels"] = tuple((c,) if isinstance(c, str) else tuple(c) for c in raw["channels"])
+    values["files"] = {name: digest.lower() for name, digest in raw.get("files", {}).items()}
+    return ModelEntry(**values)

@@ -1,12 +1,12 @@
 """Read and check the two JSON files that describe an nnU-Net v2 model. Without torch."""
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ModelError
+from pipelines.files import read_json
 
 # Where the classes named in a plans file may come from: nnU-Net imports them by name, and a plans
 # file must not be able to name anything else.
@@ -211,7 +211,7 @@ def _check_class(name: object, package: str, source: str) -> None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError as error:
         raise ModelError(
             f"{path.name} is missing in {path.parent}.",

@@ -6,7 +6,6 @@ label's probability as its size, so Dice = 2 P / (|M| + total). A calibration cu
 model on cases with known truth, turns the score into a predicted Dice.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from scipy import optimize
 from pipelines.anatomy.vocabulary import Label, label_values
 from pipelines.arrays import Bool, Float64, UInt16
 from pipelines.errors import ModelError
+from pipelines.files import read_json, write_json
 from pipelines.segmentation.inference.export import UNIT_STEPS, Prediction
 
 CALIBRATION_FILE = "calibration.json"
@@ -74,7 +74,7 @@ def read_calibration(model_folder: Path) -> Calibration | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         points = [(float(score), float(dice)) for score, dice in content["points"]]
         source = str(content["source"])
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -127,7 +127,7 @@ def write_calibration(calibration: Calibration, model_folder: Path) -> Path:
         for s, d in zip(calibration.scores, calibration.dice, strict=True)
     ]
     content = {"source": calibration.source, "points": points}
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_json(path, content)
     return path
 
 

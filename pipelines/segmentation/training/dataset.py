@@ -130,14 +130,14 @@ def complete_all(
         content = sha256(path)[:16]
         stored = cache / f"{content}_{seed}.npz"
         if not stored.exists():
-            _save_thigh(read_thigh(path, seed), stored)
-        thighs.append(_load_thigh(stored))
+            save_thigh(read_thigh(path, seed), stored)
+        thighs.append(load_thigh(stored))
         if progress is not None:
             progress(done, len(jobs))
     return thighs
 
 
-def _save_thigh(thigh: Thigh, path: Path) -> None:
+def save_thigh(thigh: Thigh, path: Path) -> None:
     """Write a completed thigh to an ``.npz`` file."""
     stacks = {name: getattr(thigh, name).transpose(2, 0, 1) for name in _STACKS}
     with atomic_file(path) as stream:
@@ -150,7 +150,7 @@ def _save_thigh(thigh: Thigh, path: Path) -> None:
         )
 
 
-def _load_thigh(path: Path) -> Thigh:
+def load_thigh(path: Path) -> Thigh:
     """Read a completed thigh; its sections are contiguous in memory, as the sampler reads them."""
     with np.load(path, allow_pickle=False) as stored:
         tissue, pelvis, depth = (stored[name].transpose(1, 2, 0) for name in _STACKS)

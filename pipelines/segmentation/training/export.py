@@ -1,11 +1,11 @@
 """Turn a training checkpoint into a model folder that nnU-Net v2's own tools load, and load it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from pipelines.files import read_json, write_json
 from pipelines.segmentation.training.plans import CONFIGURATION, with_patch_shape
 
 # nnU-Net looks trainers up by name to build the network; ours builds the stock network.
@@ -47,7 +47,7 @@ def export_model(
     target.parent.mkdir(parents=True, exist_ok=True)
     contents = {"plans.json": with_patch_shape(plans, patch_shape), "dataset.json": dataset_json}
     for name, content in contents.items():
-        (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_json(folder / name, content)
     torch.save(
         {
             "network_weights": weights,
@@ -78,8 +78,8 @@ def load_network(folder: Path) -> torch.nn.Module:
     """Load the network of a model folder for prediction."""
     from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
-    plans = json.loads((folder / "plans.json").read_text(encoding="utf-8"))
-    dataset_json = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    plans = read_json(folder / "plans.json")
+    dataset_json = read_json(folder / "dataset.json")
     architecture = plans["configurations"][CONFIGURATION]["architecture"]
     network: torch.nn.Module = get_network_from_plans(
         architecture["network_class_name"],

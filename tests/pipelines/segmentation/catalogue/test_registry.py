@@ -3,14 +3,17 @@
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from pipelines.anatomy.vocabulary import read_label_map
 from pipelines.errors import ModelError
+from pipelines.files import schema_error, sha256
+from pipelines.package_data import package_json
 from pipelines.segmentation.catalogue.model_archive import CHECKPOINT
-from pipelines.segmentation.catalogue.registry import list_models, read_registry
+from pipelines.segmentation.catalogue.registry import ModelEntry, list_models, read_registry
 
 KINDS = {"water", "fat", "in_phase", "opposed_phase", "t1"}
 ENTRY = {
@@ -73,13 +76,18 @@ def test_every_entry_can_be_used(entry):
     "entry", [e for e in read_registry().models.values() if e.bundled], ids=lambda e: e.name
 )
 def test_bundled_models_are_complete_and_unchanged(entry):
-    import hashlib
-
     assert f"fold_0/{CHECKPOINT}" in entry.files
     assert {"plans.json", "dataset.json"} <= set(entry.files)
     for relative, expected in entry.files.items():
-        found = hashlib.sha256((entry.path / relative).read_bytes()).hexdigest()
+        found = sha256(entry.path / relative)
         assert found == expected, f"{relative}: run tools/register_model.py {entry.name}"
+
+
+def test_our_own_registry_follows_the_schema_that_others_are_checked_with():
+    schema = package_json("pipelines.segmentation.catalogue", "registry_entry.schema.json")
+    for entry in package_json("pipelines.segmentation", "registry.json")["models"]:
+        assert schema_error(entry, schema) is None, entry["name"]
+    assert set(schema["properties"]) == {field.name for field in fields(ModelEntry)}
 
 
 def test_site_registry_adds_models_with_paths_beside_it(tmp_path):
@@ -107,12 +115,18 @@ def test_files_and_archives_are_found_by_checksum(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"licence": ...}, r"Entry 1 of the model registry .* \(ours\) lacks licence\."),
-        ({"licens": "MIT"}, r"has unknown keys licens\."),
-        ({"format": "onnx"}, r"format is 'onnx', not one of nnunetv2, label_map"),
-        ({"normalization": "own"}, r"normalization is 'own', not one of nnunet, dixon_joint"),
-        ({"neighbour_weight": 1.5}, r"neighbour_weight is 1\.5, not within 0 to 1"),
-        ({"neighbour_weight": -0.1}, r"neighbour_weight is -0\.1, not within 0 to 1"),
+        (
+            {"licence": ...},
+            r"Entry 1 of the model registry .* \(ours\): 'licence' is a required property\.",
+        ),
+        ({"licens": "MIT"}, r"not allowed \('licens' was unexpected\)"),
+        ({"format": "onnx"}, r"format: 'onnx' is not one of \['nnunetv2', 'label_map'\]"),
+        ({"normalization": "own"}, r"normalization: 'own' is not one of"),
+        ({"neighbour_weight": 1.5}, r"neighbour_weight: 1\.5 is greater than the maximum of 1"),
+        ({"neighbour_weight": -0.1}, r"neighbour_weight: -0\.1 is less than the minimum of 0"),
+        ({"channels": 3}, r"channels: 3 is not of type 'array'"),
+        ({"spacing_mm": [1, "x"]}, r"spacing_mm/1: 'x' is not of type 'number'"),
+        ({"files": {"plans.json": 1}}, r"files/plans\.json: 1 is not of type 'string'"),
     ],
 )
 def test_malformed_entries_are_named(tmp_path, change, message):

@@ -16,7 +16,7 @@ def write(folder, dataset=None, plans_content=None):
 
 
 def test_description_is_read(tmp_path):
-    dataset, content = description.read_description(write(tmp_path))
+    dataset, content = description.read_plans(write(tmp_path))
     assert dataset["labels"] == models.LABELS
     assert list(content["configurations"]) == ["2d"]
 
@@ -26,36 +26,36 @@ def test_missing_file_is_named(tmp_path, missing):
     write(tmp_path)
     (tmp_path / missing).unlink()
     with pytest.raises(ModelError, match=rf"{missing} is missing in .*{tmp_path.name}"):
-        description.read_description(tmp_path)
+        description.read_plans(tmp_path)
 
 
 def test_broken_json_is_named(tmp_path):
     write(tmp_path)
     (tmp_path / "plans.json").write_text("{")
     with pytest.raises(ModelError, match=r"plans\.json cannot be read"):
-        description.read_description(tmp_path)
+        description.read_plans(tmp_path)
     (tmp_path / "plans.json").write_text("[]")
     with pytest.raises(ModelError, match=r"plans\.json is not a JSON object"):
-        description.read_description(tmp_path)
+        description.read_plans(tmp_path)
 
 
 def test_version_1_is_recognized_by_its_pickled_plans(tmp_path):
     (tmp_path / "plans.pkl").touch()
     with pytest.raises(ModelError, match="holds a model of nnU-Net v1") as caught:
-        description.read_description(tmp_path)
+        description.read_plans(tmp_path)
     assert "--derivatives" in caught.value.hint
 
 
 def test_version_1_is_recognized_by_its_dataset(tmp_path):
     write(tmp_path, {"modality": {"0": "MRI"}, "labels": {"0": "background"}})
     with pytest.raises(ModelError, match=r"dataset\.json is written for nnU-Net v1"):
-        description.read_description(tmp_path)
+        description.read_plans(tmp_path)
 
 
 def test_other_json_is_no_model(tmp_path):
     write(tmp_path, plans_content={"something": "else"})
     with pytest.raises(ModelError, match=r"plans\.json has no 'configurations'"):
-        description.read_description(tmp_path)
+        description.read_plans(tmp_path)
 
 
 def test_channels_come_in_numerical_order():
@@ -84,7 +84,7 @@ def test_unknown_channels_are_named(names):
 
 def test_regions_are_refused():
     with pytest.raises(ModelError, match=r"dataset trains regions \(whole\)"):
-        description.label_values({"labels": {"background": 0, "whole": [1, 2]}}, "dataset")
+        description.model_label_values({"labels": {"background": 0, "whole": [1, 2]}}, "dataset")
 
 
 def test_orientation_is_known_only_from_the_reorienting_reader():
