@@ -80,7 +80,6 @@ def parse_settings(argv: Sequence[str]) -> Settings:
     for option in OPTIONS:
         if option.name in given:
             chosen[option.name] = _from_flags(option, given[option.name])
-    for option in OPTIONS:
         if option.name in chosen:
             chosen[option.name] = _complete(option, chosen[option.name])
     _check_level(given)
@@ -116,9 +115,9 @@ def _from_flags(option: Option, value: Any) -> Any:
 
 def _complete(option: Option, value: Any) -> Any:
     """Make paths absolute, and labels bare and sorted."""
-    from bids_app.dataset.labels import parse_labels
-
     if option.kind.prefix:
+        from bids_app.dataset.labels import parse_labels
+
         return tuple(parse_labels(value, option.kind.prefix))
     if option.kind is NAMED_FOLDERS:
         return {name: folder.expanduser().absolute() for name, folder in value.items()}

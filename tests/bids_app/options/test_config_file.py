@@ -7,7 +7,20 @@ import pytest
 
 from bids_app.errors import AppError, ExitCode
 from bids_app.options.config_file import read_config_file
-from bids_app.options.settings import Settings
+from bids_app.options.kinds import (
+    BLOCK,
+    CLUSTER,
+    DEVICE,
+    MEMORY,
+    NAME_OR_PATH,
+    NAMED_FOLDERS,
+    PATH,
+    SWITCH,
+    SWITCH_BOTH_WAYS,
+    TEXT,
+)
+from bids_app.options.option import Option
+from bids_app.options.settings import OPTIONS, Settings
 
 
 def _config(folder: Path, text: str) -> Path:
@@ -86,51 +99,39 @@ def test_an_empty_configuration_file_sets_nothing(tmp_path: Path, text: str) -> 
     assert read_config_file(_config(tmp_path, text)) == {}
 
 
-def test_every_setting_but_the_positional_ones_may_stand_in_the_file(tmp_path: Path) -> None:
-    """A new field of Settings must also be readable from YAML."""
-    example: dict[type, str] = {bool: "true", int: "1", str: "cpu"}
-    special = {
-        "nprocs": "1",
-        "omp_nthreads": "1",
-        "mem": "1GB",
-        "participant_label": "['1']",
-        "session_label": "['1']",
-        "work_dir": "w",
-        "bids_filter_file": "f",
-        "fat_spectrum": "ismrm-6",
-        "model": "m",
-        "executor": "dask",
-        "dask_scheduler": "tcp://head:8786",
-        "dask_cluster": "{jobs: 1}",
-        "model_registry": "r",
-        "derivatives": "{a: b}",
-        "study": "{c: d}",
-        "muscle_map": "m",
-        "harmonization": "dither",
-        "asymmetry_order": "sides_first",
-        "scale_thresholds": "t",
-        "harmonization_options": "{coverage: 0.5}",
-        "train": "first",
-        "profile": "quick",
-        "training": "{trials: 4, space: {eta: {low: 0.1}}}",
-        "diagnosis_model": "d",
-        "readers": "r",
-        "interactions": "DYSF",
-        "minimum_samples": "5",
-        "fat_fraction_units": "auto",
+def _example(option: Option) -> str:
+    """Write a value as it may stand in the file."""
+    if option.kind.choices:
+        return option.kind.choices[-1]
+    if option.kind.lowest is not None:
+        return str(option.kind.lowest)
+    of_kind = {
+        SWITCH: "true",
+        SWITCH_BOTH_WAYS: "false",
+        TEXT: "name",
+        NAME_OR_PATH: "name",
+        PATH: "folder/file",
+        NAMED_FOLDERS: f"{{{option.name}: folder}}",
+        MEMORY: "1GB",
+        DEVICE: "cpu",
+        BLOCK: "{trials: 4, space: {eta: {low: 0.1}}}",
+        CLUSTER: "{jobs: 1}",
     }
-    names = [f.name for f in fields(Settings)]
-    in_file = set(names) - {"bids_dir", "output_dir", "analysis_level", "config_file"}
-    lines = [
-        f"{f.name}: {special.get(f.name) or example[f.type]}"  # type: ignore[index]
-        for f in fields(Settings)
-        if f.name in in_file
-    ]
+    return "['1']" if option.kind.prefix else of_kind[option.kind]
+
+
+def test_every_setting_but_the_positional_ones_may_stand_in_the_file(tmp_path: Path) -> None:
+    """A field that is added to Settings is readable from YAML."""
+    in_file = {f.name for f in fields(Settings)}
+    in_file -= {"bids_dir", "output_dir", "analysis_level", "config_file"}
+    lines = [f"{o.name}: {_example(o)}" for o in OPTIONS if o.name in in_file]
     values = read_config_file(_config(tmp_path, "\n".join(lines)))
     assert set(values) == in_file
     del values["dask_cluster"]  # it excludes dask_scheduler
     del values["diagnosis_model"]  # it excludes train
-    Settings(Path("in"), Path("out"), "participant", **values)
+    settings = Settings(Path("in"), Path("out"), "participant", **values)
+    assert settings.work_dir == settings.readers == Path("folder/file")
+    assert settings.training == {"trials": 4, "space": {"eta": {"low": 0.1}}}
 
 
 @pytest.mark.parametrize(
