@@ -25,13 +25,7 @@ _KILLED = 137
 
 
 def connect() -> "DockerClient":
-    """Connect to the container engine.
-
-    Raises
-    ------
-    AppError
-        ``UNAVAILABLE`` if the Docker SDK is not installed, or no engine answers.
-    """
+    """Connect to the container engine."""
     try:
         import docker
         from docker.errors import DockerException
@@ -59,32 +53,9 @@ def run_container(
     gpus: bool = False,
     network: str = "none",
 ) -> int:
-    """Run the app in a container and pass its output on while it works.
+    """Run the app in a container, pass its output on while it works, and return the exit code.
 
-    Parameters
-    ----------
-    client : docker.DockerClient
-        Connection to the engine.
-    image : str
-        Name of the image.
-    arguments : sequence of str
-        Arguments of ``run.py``.
-    mounts : sequence of Mount
-        What it sees of this machine.
-    gpus : bool
-        Whether it sees the GPUs.
-    network : str
-        Network of the engine; ``none`` shuts it off.
-
-    Returns
-    -------
-    int
-        Exit code of the app, or of the engine if that ended it (137: out of memory).
-
-    Raises
-    ------
-    AppError
-        ``UNAVAILABLE`` if the image is missing or the engine refuses to run it.
+    It is the app's own, or the engine's if that ended it (137: out of memory).
     """
     terminal = sys.stdout.isatty() and sys.stderr.isatty()
     options = {**_options(client, mounts, gpus=gpus, network=network), "tty": terminal}

@@ -19,15 +19,7 @@ from bids_app.options.settings import OPTIONS
 
 @dataclass
 class Forwarded:
-    """A command line for the container.
-
-    Attributes
-    ----------
-    arguments : list of str
-        Arguments of ``run.py`` with absolute paths.
-    read, written : list of Path
-        Files and folders they name, that the app reads from or writes to.
-    """
+    """Arguments of ``run.py`` for the container, and the paths they name, all absolute."""
 
     arguments: list[str] = field(default_factory=list)
     read: list[Path] = field(default_factory=list)
@@ -60,23 +52,10 @@ def forward(
     own: Collection[str] = (),
     names: Collection[str] = (),
 ) -> Forwarded:
-    """Write parsed arguments as a command line again, with absolute paths.
+    """Write what a parser with :func:`keep_text` returned as a command line, with absolute paths.
 
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-        Parser prepared with :func:`keep_text`.
-    given : argparse.Namespace
-        What it returned.
-    own : collection of str
-        Destinations that are not for the app.
-    names : collection of str
-        Words that stand for something inside the app where a path could stand too: names of
-        models.
-
-    Returns
-    -------
-    Forwarded
+    `own` are destinations that are not for the app; `names` are names of models, which win over
+    paths of the same name.
     """
     result = Forwarded()
     options = {option.name: option for option in OPTIONS}
@@ -94,13 +73,7 @@ def forward(
 
 
 def note_settings(values: Mapping[str, Any], config_file: Path, result: Forwarded) -> None:
-    """Note the paths among the settings of a configuration file.
-
-    Raises
-    ------
-    AppError
-        ``USAGE`` if one is not absolute: inside the container it would mean another folder.
-    """
+    """Note the paths in a configuration file; relative ones would mean other folders inside."""
     for option in OPTIONS:
         value = values.get(option.name)
         for path in value.values() if isinstance(value, dict) else [value]:

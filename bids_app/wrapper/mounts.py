@@ -28,27 +28,9 @@ class Mount:
 def plan_mounts(
     read: Iterable[Path], written: Iterable[Path], *, make_folders: bool
 ) -> list[Mount]:
-    """Decide what is mounted, and make the folders that results go to.
+    """Decide which absolute paths are mounted, outer ones first, and make missing result folders.
 
-    Parameters
-    ----------
-    read : iterable of Path
-        Absolute paths that are only read.
-    written : iterable of Path
-        Absolute folders that are written to.
-    make_folders : bool
-        Whether to make the folders that are missing; if not, they are left out.
-
-    Returns
-    -------
-    list of Mount
-        Outer folders before the ones inside them. A path that is read and written is writable.
-
-    Raises
-    ------
-    AppError
-        ``INPUT_MISSING`` if a path to read does not exist; ``CANNOT_CREATE`` if a folder can
-        neither be made nor written to; ``USAGE`` if a folder would hide files of the image.
+    A path that is read and written is writable. Without `make_folders` missing ones are left out.
     """
     writable: dict[Path, bool] = {}
     for path in read:
