@@ -16,7 +16,7 @@ from tests.import_graph import Import, cycles, imports_of, modules_of
 
 LAYERS = (
     ("pipelines.arrays", "pipelines.errors", "pipelines.files", "pipelines.package_data"),
-    ("pipelines.columns", "pipelines.geometry", "pipelines.quality"),
+    ("pipelines.columns", "pipelines.geometry", "pipelines.quality", "pipelines.text_table"),
     ("pipelines.anatomy",),
     ("pipelines.water_fat",),
     ("pipelines.segmentation", "pipelines.quantification", "pipelines.harmonization"),
@@ -31,7 +31,13 @@ LAYERS = (
     ("bids_app.cli",),
     ("bids_app.wrapper",),
 )
-ANATOMY_HELPERS = {"pipelines.arrays", "pipelines.errors", "pipelines.package_data"}
+ANATOMY_HELPERS = {
+    "pipelines.arrays",
+    "pipelines.errors",
+    "pipelines.files",
+    "pipelines.package_data",
+    "pipelines.text_table",
+}
 MOST_LINES = 350
 LONGER = {"pipelines.diagnosis.explanation.trees.kernel"}
 SAME_NAME_IN_SEVERAL = {"main"}

@@ -19,7 +19,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines.anatomy.vocabulary import read_label_map
+from pipelines.anatomy.label_maps import read_label_map
 from pipelines.geometry import to_canonical
 from pipelines.segmentation.review.continuity import remove_strays
 from pipelines.segmentation.sides.limb_side import describe_limbs

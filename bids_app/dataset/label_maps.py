@@ -6,8 +6,6 @@ BIDS inheritance); without a table, NAME must be one of the label maps that come
 (``run.py --list muscles``).
 """
 
-import csv
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,17 +14,10 @@ from bids_app.dataset.naming import FileName
 from bids_app.dataset.scans import Session, Stack
 from bids_app.dataset.sessions import FilesByFolder, images_in, inherited, parse_name
 from bids_app.dataset.tree import MOUNT_HINT, list_folder, session_files
-from bids_app.errors import AppError, ExitCode, from_pipeline
+from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.files.reading import read_text
-from pipelines.anatomy.label_names import match_name
-from pipelines.anatomy.vocabulary import (
-    Label,
-    LabelSide,
-    label_map_names,
-    muscles,
-    read_label_map,
-)
-from pipelines.errors import DataError
+from pipelines.anatomy.label_maps import label_map_names, labels_from_table, read_label_map
+from pipelines.anatomy.vocabulary import Label
 
 # Entities of a label map that do not say which scan it belongs to.
 _OWN_ENTITIES = frozenset({"subject", "session", "desc", "segmentation"})
@@ -36,15 +27,6 @@ ONE_STRUCTURE = frozenset({"label", "hemi"})
 
 # If several label maps fit a scan, this description is the one meant: it is our own.
 _PREFERRED_DESC = "muscles"
-
-_SIDES: Mapping[str, LabelSide] = {
-    "left": "left",
-    "right": "right",
-    "both": "both",
-    "n/a": "both",
-}
-
-LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -120,10 +102,8 @@ def read_lookup(lookup: Path | str) -> list[Label]:
     Parameters
     ----------
     lookup : Path or str
-        A BIDS table with the columns ``index`` and ``name``, and optionally ``muscle`` and
-        ``side``; a table with the columns of ``pipelines/anatomy/labels``; or the name of one of
-        those. Where only names are given, muscles and sides are recognized by name
-        (:func:`pipelines.anatomy.label_names.match_name`).
+        A table as :func:`pipelines.anatomy.label_maps.labels_from_table` takes it, or the name of a
+        label map that comes with the app.
 
     Returns
     -------
@@ -135,26 +115,10 @@ def read_lookup(lookup: Path | str) -> list[Label]:
     AppError
         ``BAD_DATA`` if the table is malformed or names no muscle we know.
     """
-    try:
+    with as_app_errors():
         if isinstance(lookup, str):
             return read_label_map(lookup)
-        rows = list(csv.DictReader(read_text(lookup).splitlines(), delimiter="\t"))
-        if rows and "index" not in rows[0]:
-            return read_label_map(str(lookup))
-    except DataError as error:
-        raise from_pipeline(error) from error
-    labels = [_label(row, f"{lookup}, line {line}") for line, row in enumerate(rows, start=2)]
-    values = [label.value for label in labels]
-    repeated = sorted({value for value in values if values.count(value) > 1})
-    if repeated:
-        raise AppError(f"{lookup} names a value twice: {repeated}.", ExitCode.BAD_DATA)
-    if not any(label.muscle for label in labels):
-        raise AppError(
-            f"{lookup} names no muscle that is known here.",
-            ExitCode.BAD_DATA,
-            "Add a column 'muscle' with the names of run.py --list muscles (n/a for others).",
-        )
-    return labels
+        return labels_from_table(read_text(lookup), str(lookup))
 
 
 def _fits(name: FileName, session: Session, stack: Stack) -> bool:
@@ -203,29 +167,3 @@ def _lookup(image: PurePosixPath, files: FilesByFolder, derivative: str, root: P
         f"Put a table with the columns index and name beside it ({image.name.split('.')[0]}.tsv), "
         f"or name a known label map: --derivatives {label_map_names()[0]}={root}.",
     )
-
-
-def _label(row: Mapping[str, str | None], where: str) -> Label:
-    """Read one row of a BIDS look-up table."""
-    name = row.get("name") or ""
-    try:
-        value = int(row["index"] or "")
-    except ValueError as error:
-        raise AppError(
-            f"{where}: index {row['index']!r} is no whole number.", ExitCode.BAD_DATA
-        ) from error
-    if "muscle" not in row:
-        recognized = match_name(name)
-        if recognized is None:
-            LOGGER.warning("%s: %r is not a muscle that is known here; not measured.", where, name)
-        return Label(value, name, *(recognized or (None, "both")))
-    muscle, side = row["muscle"], _SIDES.get(row.get("side") or "n/a")
-    if muscle in (None, "", "n/a"):
-        return Label(value, name, None, "both")
-    if muscle not in muscles() or side is None:
-        raise AppError(
-            f"{where}: unknown muscle {muscle!r} or side {row.get('side')!r}.",
-            ExitCode.BAD_DATA,
-            "Muscles are those of run.py --list muscles; sides are left, right or both.",
-        )
-    return Label(value, name, muscle, side)

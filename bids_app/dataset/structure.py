@@ -11,17 +11,17 @@ A missing description, and participants missing from ``participants.tsv``, are o
 warning: MIDS converters write neither.
 """
 
-import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bids_app.dataset.labels import enumerate_labels
 from bids_app.dataset.sessions import Dataset, parse_name
 from bids_app.dataset.tree import PARTICIPANT_PREFIX, SESSION_PREFIX, labels_in, list_folder
-from bids_app.errors import AppError, ExitCode
+from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.files.reading import read_text
 from bids_app.files.sidecars import read_json_file
 from bids_app.session_id import SessionId
+from pipelines.text_table import read_text_rows
 
 # How many problems one message lists.
 _MOST_LISTED = 10
@@ -110,10 +110,11 @@ def _check_participants_table(root: Path, participants: list[str]) -> list[str]:
     if not path.exists():
         return []
     try:
-        rows = csv.DictReader(read_text(path).splitlines(), delimiter="\t")
+        with as_app_errors():
+            rows = read_text_rows(read_text(path), str(path))
     except AppError as error:
         return [error.message]
-    listed = {str(row.get("participant_id")).removeprefix(PARTICIPANT_PREFIX) for row in rows}
+    listed = {row.get("participant_id", "").removeprefix(PARTICIPANT_PREFIX) for _, row in rows}
     absent = [participant for participant in participants if participant not in listed]
     if not absent:
         return []

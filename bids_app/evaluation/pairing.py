@@ -16,7 +16,7 @@ from bids_app.dataset.naming import entity_keys
 from bids_app.dataset.sessions import FilesByFolder, inherited, parse_name
 from bids_app.dataset.tree import MOUNT_HINT, list_folder
 from bids_app.errors import AppError, ExitCode
-from pipelines.anatomy.vocabulary import label_map_names
+from pipelines.anatomy.label_maps import label_map_names
 
 LABELS_SUFFIX = "dseg"
 

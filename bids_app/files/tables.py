@@ -55,7 +55,7 @@ def read_tsv(path: Path) -> "pd.DataFrame":
     -------
     DataFrame of str
         Index ``line`` (the header is line 1), see
-        :func:`pipelines.harmonization.scores.text_table.read_text_table`.
+        :func:`pipelines.text_table.read_text_table`.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def read_tsv(path: Path) -> "pd.DataFrame":
         As :func:`~.reading.read_text`; ``BAD_DATA`` if the file is no table or holds more
         than ``MOST_ROWS`` rows or ``MOST_BYTES`` bytes. The message names the line.
     """
-    from pipelines.harmonization.scores.text_table import read_text_table
+    from pipelines.text_table import read_text_table
 
     _check_size(path)
     text = read_text(path)

@@ -1,8 +1,6 @@
 """Recognize muscles by the names that other people give them.
 
-Used for models whose label map is not registered: the names in their ``dataset.json`` are matched
-to the vocabulary. Spellings that differ by more than case, separators or the side are rows of
-``spellings.tsv``.
+Spellings that differ by more than case, separators or the side are rows of ``spellings.tsv``.
 """
 
 import re
@@ -10,8 +8,7 @@ import unicodedata
 from collections.abc import Mapping
 from functools import cache
 
-from pipelines.anatomy.vocabulary import Label, LabelSide, muscles
-from pipelines.errors import DataError
+from pipelines.anatomy.vocabulary import LabelSide, muscles
 from pipelines.package_data import package_rows
 
 _SIDE_WORDS: Mapping[str, LabelSide] = {
@@ -70,48 +67,6 @@ def split_side(name: str) -> tuple[str, LabelSide]:
             side = _SIDE_WORDS[words.pop(end)]
             return " ".join(words), side
     return " ".join(words), "both"
-
-
-def labels_from_names(values: Mapping[str, int], source: str) -> list[Label]:
-    """Build a label map from label names.
-
-    Parameters
-    ----------
-    values : mapping of str to int
-        Label names and their values, as in nnU-Net's ``dataset.json``. ``background`` and
-        ``ignore`` are left out.
-    source : str
-        Where the names come from, for the error message.
-
-    Returns
-    -------
-    list of Label
-        In order of value.
-
-    Raises
-    ------
-    DataError
-        If a name is not recognized, or none of them is a muscle.
-    """
-    labels: list[Label] = []
-    unknown: list[str] = []
-    for name, value in sorted(values.items(), key=lambda item: item[1]):
-        if name.lower() in {"background", "ignore"}:
-            continue
-        match = match_name(name)
-        if match is None:
-            unknown.append(f"{name!r} ({value})")
-        else:
-            labels.append(Label(value, name, match[0], match[1]))
-    hint = (
-        "Give a label map: a TSV file with the columns value, label, muscle, side "
-        "(muscle n/a for what is not to be measured)."
-    )
-    if unknown:
-        raise DataError(f"Unknown label names in {source}: {', '.join(unknown)}.", hint)
-    if not any(label.muscle for label in labels):
-        raise DataError(f"No label in {source} is a muscle.", hint)
-    return labels
 
 
 @cache

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bids_app.errors import ExitCode
-from pipelines.anatomy.vocabulary import read_label_map
+from pipelines.anatomy.label_maps import read_label_map
 
 # The model was trained on synthesized images of real anatomy; the phantom is geometry of our own.
 # What is asserted is that every muscle is found at its place, not how exact its outline is.

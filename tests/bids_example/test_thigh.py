@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from bids_example.code.thigh import individual_thigh, reference_thigh
-from pipelines.anatomy.vocabulary import label_map_names, muscles, read_label_map
+from pipelines.anatomy.label_maps import label_map_names, read_label_map
+from pipelines.anatomy.vocabulary import muscles
 
 
 def test_the_muscles_of_the_default_model_are_all_there():

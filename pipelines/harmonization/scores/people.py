@@ -10,8 +10,8 @@ import pandas as pd
 from pipelines.arrays import Float64, Int64, Objects
 from pipelines.errors import DataError, quoted, shortened
 from pipelines.harmonization.scores.cells import MISSING, MISSING_ELSEWHERE
-from pipelines.harmonization.scores.text_table import LINE
 from pipelines.package_data import package_rows
+from pipelines.text_table import LINE
 
 SEX_WORDS: Mapping[str, str | None] = {
     "m": "M",

@@ -40,7 +40,7 @@ def read_scores(
     Parameters
     ----------
     table : DataFrame of str
-        As of :func:`~.text_table.read_text_table`. Columns ``<muscle>`` (both
+        As of :func:`pipelines.text_table.read_text_table`. Columns ``<muscle>`` (both
         sides, or side unknown), ``<muscle>_L`` and ``<muscle>_R`` in any known spelling, and the
         columns of ``column_roles.tsv``. ``n/a`` is missing.
     study : str

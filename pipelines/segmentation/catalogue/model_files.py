@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.anatomy.label_names import labels_from_names
-from pipelines.anatomy.vocabulary import Label, muscles, read_label_map
+from pipelines.anatomy.label_maps import labels_from_names, read_label_map
+from pipelines.anatomy.vocabulary import Label, muscles
 from pipelines.errors import DataError, ModelError
 from pipelines.files import sha256
 from pipelines.segmentation.catalogue.model_archive import (

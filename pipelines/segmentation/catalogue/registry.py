@@ -36,7 +36,7 @@ class ModelEntry:
         ``label_map``: another framework's model. It cannot be run here, but the label maps it
         makes can be read.
     labels : str
-        Label map (see :func:`pipelines.anatomy.vocabulary.read_label_map`).
+        Label map (see :func:`pipelines.anatomy.label_maps.read_label_map`).
     channels : tuple of tuple of str
         For each input channel the image kinds it takes, best first.
     missing_channels : bool

@@ -1,70 +1,21 @@
-"""The tables of muscles, groups and label maps agree with each other and with their sources."""
+"""Label maps agree with the muscles and their makers; tables and names of others are understood."""
 
-import re
-from collections import Counter
+import os
 
 import pytest
 
-from pipelines.anatomy.vocabulary import (
-    groups,
+from pipelines.anatomy.label_maps import (
     label_map_names,
-    label_values,
-    muscles,
+    labels_from_names,
+    labels_from_table,
     read_label_map,
 )
+from pipelines.anatomy.vocabulary import Label
 from pipelines.errors import DataError
-
-# Hundreds digit of a muscle's index.
-REGION_OF_RANGE = {
-    1: "pelvis",
-    2: "thigh",
-    3: "leg",
-    4: "trunk",
-    5: "shoulder",
-    6: "arm",
-    7: "neck",
-}
 
 
 def meaning(name):
     return {label.value: (label.muscle, label.side) for label in read_label_map(name)}
-
-
-@pytest.mark.parametrize("column", ["index", "abbreviation", "color"])
-def test_muscle_columns_are_unique(column):
-    counts = Counter(getattr(muscle, column) for muscle in muscles().values())
-    assert [value for value, count in counts.items() if count > 1] == []
-
-
-def test_index_ranges_follow_the_region():
-    wrong = [m.name for m in muscles().values() if REGION_OF_RANGE[m.index // 100] != m.region]
-    assert wrong == []
-
-
-def test_first_indices_never_change():
-    # label images written earlier depend on them
-    assert muscles()["gluteus_maximus"].value("left") == 1011
-    assert muscles()["sartorius"].value("right") == 2012
-    assert muscles()["biceps_femoris_short_head"].value("left") == 2111
-    assert muscles()["flexor_hallucis_longus"].value("right") == 3142
-
-
-def test_colors_and_names_are_well_formed():
-    for muscle in muscles().values():
-        assert re.fullmatch(r"#[0-9a-f]{6}", muscle.color)
-        assert re.fullmatch(r"[a-z_]+", muscle.name)
-
-
-def test_label_values_are_unique_and_fit_uint16():
-    assert len(label_values()) == 2 * len(muscles())
-    assert max(label_values()) < 2**16
-
-
-def test_group_members_exist_in_the_region_of_the_group():
-    for group, members in groups().items():
-        assert len(members) == len(set(members)), group
-        assert len({muscles()[member].region for member in members}) == 1, group
-        assert group not in muscles()
 
 
 @pytest.mark.parametrize("name", label_map_names())
@@ -153,9 +104,12 @@ def test_missing_label_map_lists_the_known_ones(tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("1\tX\tunknown_muscle\tboth", r"Unknown muscle 'unknown_muscle' in label map .*, line 2"),
-        ("1\tX\tsartorius\tmiddle", r"Side 'middle' in label map .* is not left, right or both"),
-        ("one\tX\tsartorius\tboth", r"Malformed row in label map .*, line 2"),
+        (
+            "1\tX\tunknown_muscle\tboth",
+            r"line 2: unknown muscle 'unknown_muscle' or side",
+        ),
+        ("1\tX\tsartorius\tmiddle", r"line 2: unknown muscle 'sartorius' or side 'middle'"),
+        ("one\tX\tsartorius\tboth", r"line 2: index 'one' is no whole number"),
     ],
 )
 def test_malformed_label_maps_are_refused(tmp_path, row, message):
@@ -163,3 +117,51 @@ def test_malformed_label_maps_are_refused(tmp_path, row, message):
     path.write_text(f"value\tlabel\tmuscle\tside\n{row}\n")
     with pytest.raises(DataError, match=message):
         read_label_map(str(path))
+
+
+def test_labels_are_built_in_order_of_value():
+    labels = labels_from_names(
+        {"background": 0, "gracilis": 2, "sartorius_left": 1, "femur": 3, "ignore": 4}, "dataset"
+    )
+    assert labels == [
+        Label(1, "sartorius_left", "sartorius", "left"),
+        Label(2, "gracilis", "gracilis", "both"),
+        Label(3, "femur", None, "both"),
+    ]
+
+
+def test_unknown_names_are_listed_with_their_values():
+    with pytest.raises(DataError, match=r"'liver' \(1\), 'blob' \(3\)") as caught:
+        labels_from_names({"liver": 1, "sartorius": 2, "blob": 3}, "m/dataset.json")
+    assert "m/dataset.json" in caught.value.message
+    assert "value, label, muscle, side" in caught.value.hint
+
+
+def test_labels_without_a_muscle_are_refused():
+    with pytest.raises(DataError, match="No label in dataset is a muscle"):
+        labels_from_names({"background": 0, "femur": 1}, "dataset")
+
+
+def test_a_side_is_kept_where_nothing_is_measured():
+    text = "value\tlabel\tmuscle\tside\n1\tfemur\tn/a\tleft\n2\tGR\tgracilis\tright\n3\tskin\t\t?\n"
+    assert labels_from_table(text, "map.tsv") == [
+        Label(1, "femur", None, "left"),
+        Label(2, "GR", "gracilis", "right"),
+        Label(3, "skin", None, "both"),
+    ]
+
+
+def test_lines_are_counted_over_blank_ones():
+    with pytest.raises(DataError, match=r"map\.tsv, line 4: index 'x' is no whole number"):
+        labels_from_table("index\tname\n1\tgracilis\n\nx\tsartorius\n", "map.tsv")
+
+
+def test_rows_of_other_lengths_are_refused():
+    with pytest.raises(DataError, match=r"map\.tsv, row 2 has 1 cell, but the header has 2"):
+        labels_from_table("index\tname\n1\n", "map.tsv")
+
+
+def test_a_pipe_is_no_label_map(tmp_path):
+    os.mkfifo(tmp_path / "map.tsv")
+    with pytest.raises(DataError, match=r"map\.tsv cannot be read: .*no regular file"):
+        read_label_map(str(tmp_path / "map.tsv"))

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.anatomy.label_names import labels_from_names, match_name
-from pipelines.anatomy.vocabulary import Label, label_map_names, muscles, read_label_map
-from pipelines.errors import DataError
+from pipelines.anatomy.label_maps import label_map_names, read_label_map
+from pipelines.anatomy.label_names import match_name
+from pipelines.anatomy.vocabulary import muscles
 
 # Names that mean something else where nothing more is known than the name.
 AMBIGUOUS = {
@@ -73,26 +73,3 @@ def test_every_muscle_is_recognized_however_it_is_written(muscle, side, separato
     words = [word, *words] if front else [*words, word]
     name = case(separator.join(w for w in words if w))
     assert match_name(name) == (muscle, expected)
-
-
-def test_labels_are_built_in_order_of_value():
-    labels = labels_from_names(
-        {"background": 0, "gracilis": 2, "sartorius_left": 1, "femur": 3, "ignore": 4}, "dataset"
-    )
-    assert labels == [
-        Label(1, "sartorius_left", "sartorius", "left"),
-        Label(2, "gracilis", "gracilis", "both"),
-        Label(3, "femur", None, "both"),
-    ]
-
-
-def test_unknown_names_are_listed_with_their_values():
-    with pytest.raises(DataError, match=r"'liver' \(1\), 'blob' \(3\)") as caught:
-        labels_from_names({"liver": 1, "sartorius": 2, "blob": 3}, "m/dataset.json")
-    assert "m/dataset.json" in caught.value.message
-    assert "value, label, muscle, side" in caught.value.hint
-
-
-def test_labels_without_a_muscle_are_refused():
-    with pytest.raises(DataError, match="No label in dataset is a muscle"):
-        labels_from_names({"background": 0, "femur": 1}, "dataset")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pipelines.errors import DataError
 from pipelines.harmonization.dither import ROUNDING, dither, random_numbers
 from pipelines.harmonization.harmonize import HarmonizationOptions, fit_harmonization
-from pipelines.harmonization.scores.text_table import read_text_table
 from pipelines.harmonization.threshold_estimation import estimate_thresholds
 from pipelines.harmonization.thresholds import check_thresholds, read_thresholds
+from pipelines.text_table import read_text_table
 from tests.pipelines.harmonization.score_data import native_of
 
 EDGES = {"0-4": (0.0, 8.0, 25.0, 50.0, 75.0, 100.0), "1-4": (0.0, 12.0, 35.0, 65.0, 100.0)}

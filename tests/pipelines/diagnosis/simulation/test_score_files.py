@@ -11,7 +11,7 @@ from pipelines.harmonization.scores.native import to_native
 from pipelines.harmonization.scores.people import read_people
 from pipelines.harmonization.scores.reading import read_scores
 from pipelines.harmonization.scores.score_table import ScoreTable
-from pipelines.harmonization.scores.text_table import read_text_table
+from pipelines.text_table import read_text_table
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pipelines.harmonization.scores.names import default_names
 from pipelines.harmonization.scores.native import to_native
 from pipelines.harmonization.scores.reading import read_scores
 from pipelines.harmonization.scores.score_table import scores_of_muscle_table
-from pipelines.harmonization.scores.text_table import read_text_table
+from pipelines.text_table import read_text_table
 
 
 def frame(text: str) -> pd.DataFrame:

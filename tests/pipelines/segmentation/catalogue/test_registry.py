@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.anatomy.vocabulary import read_label_map
+from pipelines.anatomy.label_maps import read_label_map
 from pipelines.errors import ModelError
 from pipelines.files import schema_error, sha256
 from pipelines.package_data import package_json

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage, stats
 
-from pipelines.anatomy.vocabulary import Label, muscles, read_label_map
+from pipelines.anatomy.label_maps import read_label_map
+from pipelines.anatomy.vocabulary import Label, muscles
 from pipelines.segmentation.sides.mid_plane import median_slope
 from pipelines.segmentation.sides.splitting import split_sides
 

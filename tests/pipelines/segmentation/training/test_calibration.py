@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.anatomy.vocabulary import read_label_map
+from pipelines.anatomy.label_maps import read_label_map
 from pipelines.segmentation.inference.export import UNIT_STEPS, Prediction
 from pipelines.segmentation.synthesis.deformation import PoseRange
 from pipelines.segmentation.synthesis.noise_bank import NoiseBank

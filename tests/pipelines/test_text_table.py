@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.harmonization.scores.text_table import iterate_text_table, read_text_table
+from pipelines.text_table import iterate_text_table, read_text_rows, read_text_table
 
 
 def read(text, **options):
@@ -18,6 +18,13 @@ def test_cells_stay_text_and_rows_know_their_line() -> None:
     assert table.columns.tolist() == ["participant_id", "VL"]
     assert table.to_numpy().tolist() == [[" sub-1", "0"], ["sub-2", "n/a"]]
     assert table.index.tolist() == [2, 4]
+
+
+def test_small_tables_are_read_row_by_row_as_strictly() -> None:
+    text = '\ufeffindex\tname\r\n\r\n1\t"a\tb"\r\n'
+    assert read_text_rows(text, "x.tsv") == [(3, {"index": "1", "name": "a\tb"})]
+    with pytest.raises(DataError, match=r"x\.tsv, row 2 has 1 cell"):
+        read_text_rows("a\tb\n1\n", "x.tsv")
 
 
 def test_long_tables_come_in_parts() -> None:

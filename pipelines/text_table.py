@@ -1,13 +1,16 @@
 """Read a table of text as it stands: every cell a string, every row with its line number."""
 
 import csv
-from collections.abc import Iterator
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
-from typing import TextIO
-
-import pandas as pd
+from typing import TYPE_CHECKING, TextIO
 
 from pipelines.errors import DataError, quoted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LINE = "line"
 """Name of the index: line in the file; the header is line 1."""
@@ -15,14 +18,38 @@ LINE = "line"
 _SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
 
 
-def read_text_table(stream: TextIO, source: str, separator: str = "\t") -> pd.DataFrame:
+def read_text_table(stream: TextIO, source: str, separator: str = "\t") -> "pd.DataFrame":
     """Read a whole table; see :func:`iterate_text_table`."""
+    import pandas as pd
+
     return pd.concat(iterate_text_table(stream, source, separator))
+
+
+def read_text_rows(text: str, source: str) -> list[tuple[int, dict[str, str]]]:
+    """Read a small tab-separated table without pandas; errors as :func:`iterate_text_table`.
+
+    Parameters
+    ----------
+    text : str
+        Content of a file.
+    source : str
+        Its name, for messages.
+
+    Returns
+    -------
+    list of (int, dict)
+        Line and cells by column of each row.
+    """
+    stream = io.StringIO(text, newline="")
+    with _as_data_errors(source):
+        columns = _columns(stream.readline(), source, "\t")
+        rows = list(_rows(enumerate(stream, start=2), columns, source, "\t"))
+    return [(line, dict(zip(columns, cells, strict=True))) for line, cells in rows]
 
 
 def iterate_text_table(
     stream: TextIO, source: str, separator: str = "\t", rows: int = 100_000
-) -> Iterator[pd.DataFrame]:
+) -> "Iterator[pd.DataFrame]":
     """Read a table in parts, so that its length does not matter.
 
     Parameters
@@ -49,9 +76,15 @@ def iterate_text_table(
         name, a cell of more than 131,072 characters in quotes, a quotation mark that nothing
         closes, or rows of other lengths than the header.
     """
-    try:
+    with _as_data_errors(source):
         columns = _columns(stream.readline(), source, separator)
         yield from _parts(stream, columns, source, separator, rows)
+
+
+@contextmanager
+def _as_data_errors(source: str) -> Iterator[None]:
+    try:
+        yield
     except UnicodeDecodeError as error:
         raise DataError(
             f"{source} is no text in UTF-8 ({error.reason}).",
@@ -94,7 +127,7 @@ def _columns(header: str, source: str, separator: str) -> list[str]:
 
 def _parts(
     stream: TextIO, columns: list[str], source: str, separator: str, rows: int
-) -> Iterator[pd.DataFrame]:
+) -> "Iterator[pd.DataFrame]":
     lines = enumerate(stream, start=2)
     yield _part(list(islice(lines, rows)), columns, source, separator)
     while batch := list(islice(lines, rows)):
@@ -102,21 +135,30 @@ def _parts(
 
 
 def _part(
-    lines: list[tuple[int, str]], columns: list[str], source: str, separator: str
-) -> pd.DataFrame:
-    """Make a table of some lines; blank ones are left out."""
-    filled = [(number, line) for number, line in lines if line.strip()]
-    cells = []
-    for number, line in filled:
+    lines: Iterable[tuple[int, str]], columns: list[str], source: str, separator: str
+) -> "pd.DataFrame":
+    """Make a table of some lines."""
+    import pandas as pd
+
+    rows = list(_rows(lines, columns, source, separator))
+    index = pd.Index([number for number, _ in rows], dtype="int64", name=LINE)
+    return pd.DataFrame([cells for _, cells in rows], columns=columns, index=index, dtype=str)
+
+
+def _rows(
+    lines: Iterable[tuple[int, str]], columns: list[str], source: str, separator: str
+) -> Iterator[tuple[int, list[str]]]:
+    """Split lines into one cell per column; blank ones are left out."""
+    for number, line in lines:
+        if not line.strip():
+            continue
         row, is_open = _cells(line, separator)
         if is_open and len(row) <= len(columns):
             column = quoted(columns[len(row) - 1])
             raise _never_closed(f"{source}, row {number}, column {column}", row[-1])
         if len(row) != len(columns):
             raise _ragged(source, number, len(row), len(columns))
-        cells.append(row)
-    index = pd.Index([number for number, _ in filled], dtype="int64", name=LINE)
-    return pd.DataFrame(cells, columns=columns, index=index, dtype=str)
+        yield number, row
 
 
 def _cells(line: str, separator: str) -> tuple[list[str], bool]:
