@@ -1,6 +1,6 @@
 """Which scans of a stack its fat fraction is computed from, and what is lacking where none is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bids_app.dataset.naming import spellings
@@ -78,6 +78,22 @@ class Unusable:
     hint: str
 
 
+@dataclass(frozen=True)
+class SessionInputs:
+    """What the results of a session are made from, stack by stack.
+
+    Attributes
+    ----------
+    stacks : tuple of (Stack, Inputs or Unusable)
+        In the order of the session.
+    reason : str or None
+        Why no fat fraction can be computed in the session; None if one can.
+    """
+
+    stacks: tuple[tuple[Stack, Inputs | Unusable], ...]
+    reason: str | None
+
+
 def select_inputs(stack: Stack) -> Inputs | Unusable:
     """Choose the scans of a stack that its fat fractions come from.
 
@@ -110,12 +126,18 @@ def select_inputs(stack: Stack) -> Inputs | Unusable:
     return _lacking(scans)
 
 
-def unusable_reason(session: Session) -> str | None:
-    """Say why no fat fraction can be computed in a session; None if one can."""
-    outcomes = {stack.name: select_inputs(stack) for stack in session.stacks}
-    lacking = {name: o.reason for name, o in outcomes.items() if isinstance(o, Unusable)}
-    if len(lacking) < len(outcomes):
+def session_inputs(session: Session) -> SessionInputs:
+    """Choose the scans of every stack of a session."""
+    stacks = tuple((stack, select_inputs(stack)) for stack in session.stacks)
+    return SessionInputs(stacks, _unusable_reason(session, stacks))
+
+
+def _unusable_reason(
+    session: Session, stacks: Sequence[tuple[Stack, Inputs | Unusable]]
+) -> str | None:
+    if any(not isinstance(inputs, Unusable) for _, inputs in stacks):
         return None
+    lacking = {stack.name: o.reason for stack, o in stacks if isinstance(o, Unusable)}
     if lacking:
         return " ".join(f"{name}: {why}" if name else why for name, why in lacking.items())
     if not session.left_out:

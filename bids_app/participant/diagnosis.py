@@ -1,6 +1,7 @@
 """Ranked diagnoses of one session, straight from its per-muscle tables."""
 
 import logging
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,13 @@ from bids_app.files.provenance import generated_by
 from bids_app.files.reading import checksum
 from bids_app.files.result_writer import SessionWriter
 from bids_app.group.application import answer_tables, open_diagnosis_model
-from bids_app.group.own_results import MUSCLE_TABLE_ENDING, OwnResult, session_rows
+from bids_app.group.own_results import (
+    MUSCLE_TABLE_ENDING,
+    OwnResult,
+    check_unchanged,
+    result_of,
+    session_rows,
+)
 from bids_app.group.studies import read_people_of
 from bids_app.options.settings import INPUT_NAME, Settings
 from bids_app.session_id import SessionId
@@ -27,63 +34,54 @@ LOGGER = logging.getLogger("myomids")
 
 @cache
 def session_model(folder: Path) -> "DiagnosisModel":
-    """Load a model; a process keeps it for all its sessions.
-
-    Raises
-    ------
-    AppError
-        ``UNAVAILABLE`` if it is missing, damaged or not one of ours.
-    """
+    """Load a model, which a process keeps for all its sessions; ``UNAVAILABLE`` if unusable."""
     return open_diagnosis_model(folder)
 
 
-def model_identity(settings: Settings) -> dict[str, Any] | None:
-    """Return what the answers depend on, for the marker of a session; None without a model."""
-    if settings.diagnosis_model is None:
-        return None
+def model_identity(folder: Path) -> dict[str, Any]:
+    """Return what the answers of a model depend on, for the marker of a session."""
     # It holds the checksums of all other files of the model.
-    description = settings.diagnosis_model / DESCRIPTION
-    return {"Model": session_model(settings.diagnosis_model).name, "SHA256": checksum(description)}
+    return {"Model": session_model(folder).name, "SHA256": checksum(folder / DESCRIPTION)}
 
 
-def staged_result(session: SessionId, writer: SessionWriter) -> OwnResult:
-    """Return the per-muscle tables that were just written."""
-    folder = writer.folder / session.folder / DATATYPE
-    found = sorted(folder.glob(f"*{MUSCLE_TABLE_ENDING}"))
+def diagnose_staged(
+    settings: Settings, folder: Path, session: SessionId, writer: SessionWriter
+) -> None:
+    """Apply the model in a folder to the per-muscle tables that were just staged."""
+    tables_folder = writer.folder / session.folder / DATATYPE
+    found = sorted(tables_folder.glob(f"*{MUSCLE_TABLE_ENDING}"))
     tables = tuple(path.relative_to(writer.folder) for path in found)
-    return OwnResult(INPUT_NAME, writer.folder, session, tables, {})
+    result = OwnResult(INPUT_NAME, writer.folder, session, tables, {})
+    _write_diagnosis(settings, folder, result, writer)
 
 
-def write_diagnosis(settings: Settings, result: OwnResult, writer: SessionWriter) -> None:
-    """Apply the diagnosis model of the settings, if there is one, to a session.
+def diagnose_complete(
+    settings: Settings,
+    folder: Path,
+    session: SessionId,
+    marker: Mapping[str, Any],
+    writer: SessionWriter,
+) -> None:
+    """Apply the model in a folder to a session whose tables are in place and unchanged."""
+    result = result_of(INPUT_NAME, settings.output_dir, session, marker)
+    check_unchanged(result)
+    _write_diagnosis(settings, folder, result, writer)
 
-    Parameters
-    ----------
-    settings : Settings
-        Choices of the run.
-    result : OwnResult
-        Per-muscle tables of the session.
-    writer : SessionWriter
-        Takes the answers.
 
-    Raises
-    ------
-    AppError
-        If the model cannot be used, or ``participants.tsv`` is damaged.
-    """
-    if settings.diagnosis_model is None:
-        return
+def _write_diagnosis(
+    settings: Settings, folder: Path, result: OwnResult, writer: SessionWriter
+) -> None:
     session = result.session
     with as_app_errors():
         native = _scores(settings, result)
         if native is None:
             LOGGER.warning("%s: no muscle was measured, so no diagnosis is ranked", session.name)
             return
-        model = session_model(settings.diagnosis_model)
+        model = session_model(folder)
         answers = answer_tables(settings, model, native)
     about = {
         "DiagnosisModel": {
-            **(model_identity(settings) or {}),
+            **model_identity(folder),
             "Origin": model.origin,
             "Calibrated": model.calibrated,
         },

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from tqdm import tqdm
 
 from bids_app.dataset.label_maps import LabelMap, find_label_map, read_lookup
@@ -18,13 +19,13 @@ from pipelines.arrays import Affine, Array, UInt16
 from pipelines.errors import PipelineError
 from pipelines.geometry import resample, same_grid, to_canonical
 from pipelines.quality import Check
+from pipelines.water_fat.dixon import DixonResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.segmentation.catalogue.model_files import ModelFiles
     from pipelines.segmentation.inference.predict import Segmenter
-    from pipelines.water_fat.limbs import Limbs
 
 
 @dataclass(frozen=True)
@@ -81,32 +82,11 @@ class LabelSource:
         self,
         session: Session,
         stack: Stack,
-        images: Mapping[str, Array],
-        affine: Affine,
-        limbs: "Limbs",
+        dixon: DixonResult,
     ) -> Labelling:
-        """Label the muscles of a stack.
-
-        Parameters
-        ----------
-        session, stack : Session, Stack
-            What is labelled.
-        images : Mapping of str to ndarray of shape (x, y, z)
-            Magnitude images by kind (``water``, ``fat``, ...), canonical order.
-        affine : ndarray of shape (4, 4)
-            Their affine, mm.
-        limbs : Limbs
-            The limbs in them.
-
-        Raises
-        ------
-        AppError
-            If no label map fits the stack.
-        PipelineError
-            If the model does not fit the images.
-        """
+        """Label the muscles of a stack on the grid of its fat fraction."""
         if self.model is not None:
-            return _segment(self, images, affine, limbs)
+            return _segment(self, dixon)
         found = find_label_map(self.settings.derivatives, session, stack)
         if found is None:
             raise AppError(
@@ -115,8 +95,7 @@ class LabelSource:
                 ExitCode.INPUT_MISSING,
                 "Add sub-..._desc-muscles_dseg.nii.gz, or leave out --derivatives to segment.",
             )
-        shape = next(iter(images.values())).shape
-        return _read(found, self.settings, (shape[0], shape[1], shape[2]), affine)
+        return _read(found, self.settings, dixon.ff.shape, dixon.affine)
 
 
 def prepare_labels(settings: Settings, work_dir: Path, threads: int) -> LabelSource:
@@ -155,9 +134,7 @@ def prepare_labels(settings: Settings, work_dir: Path, threads: int) -> LabelSou
     return LabelSource(settings, model, work_dir, threads)
 
 
-def _segment(
-    source: LabelSource, images: Mapping[str, Array], affine: Affine, limbs: "Limbs"
-) -> Labelling:
+def _segment(source: LabelSource, dixon: DixonResult) -> Labelling:
     """Label a stack with the model."""
     from pipelines.segmentation.segment import segment
 
@@ -168,7 +145,9 @@ def _segment(
             bar.total = total
             bar.update(done - bar.n)
 
-        result = segment(images, affine, segmenter, progress, limbs=limbs)
+        result = segment(
+            _segmentation_images(dixon), dixon.affine, segmenter, progress, limbs=dixon.limbs
+        )
     provenance = {
         "SegmentationModel": {
             "Name": segmenter.files.name,
@@ -178,6 +157,18 @@ def _segment(
         "SegmentationSettings": result.provenance,
     }
     return Labelling(result.labels, provenance, tuple(result.checks), result.confidence)
+
+
+def _segmentation_images(dixon: DixonResult) -> dict[str, Array]:
+    """Return the images a model may segment.
+
+    A fat fraction map alone becomes a pair of images with constant sum inside the body, which is
+    what water and fat look like once their common intensity is divided out.
+    """
+    if dixon.water is not None and dixon.fat is not None:
+        return {"water": dixon.water, "fat": dixon.fat}
+    fraction = np.where(dixon.body, np.nan_to_num(dixon.ff) / 100.0, 0.0).astype(np.float32)
+    return {"water": np.where(dixon.body, 1.0 - fraction, 0.0).astype(np.float32), "fat": fraction}
 
 
 # Loading a large model takes seconds; a worker process keeps it for all its sessions.

@@ -12,7 +12,6 @@ from bids_app.dataset.structure import check_structure
 from bids_app.errors import ExitCode
 from bids_app.files.result_writer import write_failure
 from bids_app.options.settings import Settings
-from bids_app.participant.diagnosis import session_model
 from bids_app.participant.labelling import LabelSource, prepare_labels
 from bids_app.participant.session import (
     SessionTask,
@@ -105,6 +104,8 @@ def _tasks(
         function, source = rewrite_report, LabelSource(settings, None, work_dir, workers.threads)
     else:
         if settings.diagnosis_model is not None:
+            from bids_app.participant.diagnosis import session_model
+
             # A model that cannot be used ends the run, not each session.
             session_model(settings.diagnosis_model)
         function, source = process_session, prepare_labels(settings, work_dir, workers.threads)

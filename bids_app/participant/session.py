@@ -1,4 +1,7 @@
-"""One session from files to results, isolated from every other session."""
+"""One session from files to results, isolated from every other session.
+
+Diagnosis and report are imported where a session needs them.
+"""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -6,16 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bids_app.dataset.inputs import Unusable, select_inputs, unusable_reason
+from bids_app.dataset.inputs import SessionInputs, Unusable, session_inputs
 from bids_app.dataset.scans import Session
 from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.files.derivatives import StackNames
 from bids_app.files.provenance import run_info
 from bids_app.files.reading import checksum
 from bids_app.files.result_writer import SessionWriter, read_marker, session_writer
-from bids_app.group.own_results import check_unchanged, result_of
-from bids_app.options.settings import INPUT_NAME, Settings
-from bids_app.participant.diagnosis import model_identity, staged_result, write_diagnosis
+from bids_app.options.settings import Settings
 from bids_app.participant.labelling import LabelSource
 from bids_app.participant.stack import process_stack
 from bids_app.participant.stack_results import StackTask
@@ -34,17 +35,7 @@ _CALLED = {_DIAGNOSIS: "diagnosis model"}
 
 @dataclass(frozen=True)
 class SessionTask:
-    """Everything a worker needs to process one session.
-
-    Attributes
-    ----------
-    session : Session
-        What the dataset holds.
-    settings : Settings
-        Choices of the run.
-    labels : LabelSource
-        Where the muscle labels come from.
-    """
+    """Everything a worker needs to process one session."""
 
     session: Session
     settings: Settings
@@ -52,27 +43,17 @@ class SessionTask:
 
 
 def process_session(task: SessionTask) -> Outcome:
-    """Process one session; its errors become the outcome and never end the run.
-
-    Parameters
-    ----------
-    task : SessionTask
-        The session and the choices of the run.
-
-    Returns
-    -------
-    Outcome
-        ``complete``, ``skipped`` (it was complete already) or ``failed`` with the reason.
-    """
+    """Process one session; its errors become the outcome and never end the run."""
     session, output_dir = task.session.id, task.settings.output_dir
     monitor = ResourceMonitor()
     try:
         with as_app_errors(), session_writer(output_dir, session) as writer:
-            made_from = describe_inputs(task)
+            inputs = session_inputs(task.session)
+            made_from = _made_from(task, inputs)
             marker = None if task.settings.overwrite else read_marker(output_dir, session)
             if marker is None:
-                _process(task, writer, monitor)
-            elif lacks_diagnosis(session, marker, made_from):
+                _process(task, inputs, writer, monitor)
+            elif _lacks_diagnosis(session, marker, made_from):
                 LOGGER.info("%s: complete before, only its diagnoses are ranked", session.name)
                 _add_diagnosis(task, marker, writer, monitor)
             else:
@@ -95,41 +76,36 @@ def process_session(task: SessionTask) -> Outcome:
     return Outcome(session, "complete", steps=tuple(monitor.steps))
 
 
-def describe_inputs(task: SessionTask) -> dict[str, Any]:
-    """Return what the results of a session depend on, for its marker.
-
-    Returns
-    -------
-    dict
-        Version, settings that change numbers, model, and the SHA-256 of every input file by its
-        path in the dataset.
-    """
+def _made_from(task: SessionTask, inputs: SessionInputs) -> dict[str, Any]:
+    """Return what the results of a session depend on, for its marker."""
     files: dict[str, str] = {}
-    for stack in task.session.stacks:
-        inputs = select_inputs(stack)
-        if isinstance(inputs, Unusable):
+    for _, chosen in inputs.stacks:
+        if isinstance(chosen, Unusable):
             continue
-        for scan in inputs.scans:
+        for scan in chosen.scans:
             for path in scan.paths:
                 files[path.relative_to(task.settings.bids_dir).as_posix()] = checksum(path)
     return {
         "Version": __version__,
         "Settings": task.settings.scientific(),
         "Labels": task.labels.identity(task.session),
-        _DIAGNOSIS: model_identity(task.settings),
+        _DIAGNOSIS: _model_identity(task.settings),
         "Inputs": files,
     }
 
 
-def lacks_diagnosis(
+def _model_identity(settings: Settings) -> dict[str, Any] | None:
+    if settings.diagnosis_model is None:
+        return None
+    from bids_app.participant.diagnosis import model_identity
+
+    return model_identity(settings.diagnosis_model)
+
+
+def _lacks_diagnosis(
     session: SessionId, marker: Mapping[str, Any], made_from: Mapping[str, Any]
 ) -> bool:
-    """Compare a complete session with what it would now be made from.
-
-    Returns
-    -------
-    bool
-        False if that is the same, True if it only lacks the answers of a diagnosis model.
+    """Tell whether a complete session only lacks the answers of a diagnosis model.
 
     Raises
     ------
@@ -149,26 +125,30 @@ def lacks_diagnosis(
     return False
 
 
-def _process(task: SessionTask, writer: SessionWriter, monitor: ResourceMonitor) -> None:
+def _process(
+    task: SessionTask, inputs: SessionInputs, writer: SessionWriter, monitor: ResourceMonitor
+) -> None:
     """Process every usable stack of a session and write its report."""
-    reason = unusable_reason(task.session)
-    if reason is not None:
+    if inputs.reason is not None:
         raise AppError(
-            reason, ExitCode.NOTHING_SELECTED, "docs/input.md lists the scans that can be used."
+            inputs.reason,
+            ExitCode.NOTHING_SELECTED,
+            "docs/input.md lists the scans that can be used.",
         )
-    session = task.session.id
-    for stack in task.session.stacks:
-        inputs = select_inputs(stack)
-        if isinstance(inputs, Unusable):
+    session, settings = task.session.id, task.settings
+    for stack, chosen in inputs.stacks:
+        if isinstance(chosen, Unusable):
             where = f"{session.name} {stack.name}".rstrip()
-            LOGGER.warning("%s: not used: %s %s", where, inputs.reason, inputs.hint)
+            LOGGER.warning("%s: not used: %s %s", where, chosen.reason, chosen.hint)
             continue
         names = StackNames(session, stack.name)
-        stack_task = StackTask(task.session, stack, inputs, names, task.settings)
+        stack_task = StackTask(task.session, stack, chosen, names, settings)
         process_stack(stack_task, task.labels, writer, monitor)
-    if task.settings.diagnosis_model is not None:
+    if settings.diagnosis_model is not None:
+        from bids_app.participant.diagnosis import diagnose_staged
+
         with monitor.step("diagnosis"):
-            write_diagnosis(task.settings, staged_result(session, writer), writer)
+            diagnose_staged(settings, settings.diagnosis_model, session, writer)
     with monitor.step("report"):
         _write_report(task, writer.folder, writer.text)
 
@@ -177,13 +157,14 @@ def _add_diagnosis(
     task: SessionTask, marker: Mapping[str, Any], writer: SessionWriter, monitor: ResourceMonitor
 ) -> None:
     """Apply the diagnosis model to a session that is complete without one."""
-    output_dir = task.settings.output_dir
+    from bids_app.participant.diagnosis import diagnose_complete
+
+    settings = task.settings
+    assert settings.diagnosis_model is not None, "asked to diagnose without a model"
     with monitor.step("diagnosis"):
-        result = result_of(INPUT_NAME, output_dir, task.session.id, marker)
-        check_unchanged(result)
-        write_diagnosis(task.settings, result, writer)
+        diagnose_complete(settings, settings.diagnosis_model, task.session.id, marker, writer)
     with monitor.step("report"):
-        _write_report(task, output_dir, writer.text, writer.folder)
+        _write_report(task, settings.output_dir, writer.text, writer.folder)
 
 
 def _write_report(
@@ -227,17 +208,17 @@ def describe_session(session: Session, settings: Settings) -> list[str]:
         state = "complete before" + (
             ", only its diagnoses would be ranked" if only_diagnosis else ""
         )
-    reason = unusable_reason(session)
-    lines = [f"{session.id.name}: {state if reason is None else 'cannot be processed'}"]
-    for stack in session.stacks:
-        inputs = select_inputs(stack)
+    inputs = session_inputs(session)
+    ready = inputs.reason is None
+    lines = [f"{session.id.name}: {state if ready else 'cannot be processed'}"]
+    for stack, chosen in inputs.stacks:
         name = f"  {stack.name}: " if stack.name else "  "
-        if isinstance(inputs, Unusable):
-            lines.append(f"{name}not used: {inputs.reason}")
+        if isinstance(chosen, Unusable):
+            lines.append(f"{name}not used: {chosen.reason}")
         else:
-            paths = [path for scan in inputs.scans for path in scan.paths]
+            paths = [path for scan in chosen.scans for path in scan.paths]
             listed = ", ".join(str(path.relative_to(settings.bids_dir)) for path in paths)
             lines.append(f"{name}{listed}")
-    if reason is not None and not session.stacks:
-        lines.append(f"  {reason}")
+    if inputs.reason is not None and not inputs.stacks:
+        lines.append(f"  {inputs.reason}")
     return lines

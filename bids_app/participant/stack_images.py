@@ -1,11 +1,11 @@
 """Read the images of a Dixon stack, and compute the fat fraction of what was read."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from bids_app.dataset.inputs import EchoSeries, FatFractionMap, Inputs
 from bids_app.files.images import load_volume
 from bids_app.options.settings import Settings
-from bids_app.participant.echo_series import EchoImages, read_echoes
 from bids_app.participant.fat_fraction import FatFraction
 from pipelines.arrays import Affine, Array
 from pipelines.geometry import Orientation, resample, same_grid, to_canonical
@@ -13,8 +13,35 @@ from pipelines.water_fat.dixon import fat_fraction_from_map, fat_fraction_from_w
 from pipelines.water_fat.grids import MatchedGrids, match_grids
 
 
+class StackImages(Protocol):
+    """Images of a stack in canonical order, from which its fat fraction can be had."""
+
+    @property
+    def orientation(self) -> Orientation:
+        """Way back to the stored order."""
+
+    def fat_fraction(self, settings: Settings) -> FatFraction:
+        """Compute, repair and check the fat fraction."""
+
+
+def read_images(inputs: Inputs) -> StackImages:
+    """Load the images of a stack; water and fat must share a field of view."""
+    if isinstance(inputs, EchoSeries):
+        # The separation is a quarter of all modules, and few sessions hold raw echoes.
+        from bids_app.participant.echo_series import read_echoes
+
+        return read_echoes(inputs)
+    if isinstance(inputs, FatFractionMap):
+        return _read_map(inputs)
+    water_file, fat_file = load_volume(inputs.water.path), load_volume(inputs.fat.path)
+    water, affine, orientation = to_canonical(water_file.data, water_file.affine)
+    fat, fat_affine, _ = to_canonical(fat_file.data, fat_file.affine)
+    grids = match_grids(water, affine, fat, fat_affine)
+    return _WaterFatImages(grids, orientation, (*water_file.notes, *fat_file.notes))
+
+
 @dataclass(frozen=True)
-class WaterFatImages:
+class _WaterFatImages:
     """Water and fat images on one canonical grid.
 
     Attributes
@@ -43,7 +70,7 @@ class WaterFatImages:
 
 
 @dataclass(frozen=True)
-class FatFractionImages:
+class _FatFractionImages:
     """A fat fraction map in canonical order, and a magnitude image on its grid if there is one.
 
     Attributes
@@ -79,38 +106,14 @@ class FatFractionImages:
         return FatFraction(dixon, details)
 
 
-StackImages = WaterFatImages | FatFractionImages | EchoImages
-
-
-def read_images(inputs: Inputs) -> StackImages:
-    """Load the images of a stack.
-
-    Raises
-    ------
-    AppError
-        If an image cannot be loaded.
-    PipelineError
-        If water and fat do not share a field of view.
-    """
-    if isinstance(inputs, EchoSeries):
-        return read_echoes(inputs)
-    if isinstance(inputs, FatFractionMap):
-        return _read_map(inputs)
-    water_file, fat_file = load_volume(inputs.water.path), load_volume(inputs.fat.path)
-    water, affine, orientation = to_canonical(water_file.data, water_file.affine)
-    fat, fat_affine, _ = to_canonical(fat_file.data, fat_file.affine)
-    grids = match_grids(water, affine, fat, fat_affine)
-    return WaterFatImages(grids, orientation, (*water_file.notes, *fat_file.notes))
-
-
-def _read_map(inputs: FatFractionMap) -> FatFractionImages:
+def _read_map(inputs: FatFractionMap) -> _FatFractionImages:
     volume = load_volume(inputs.fat_fraction.path)
     ff, affine, orientation = to_canonical(volume.data, volume.affine)
     if inputs.signal is None:
-        return FatFractionImages(ff, None, affine, orientation, volume.notes)
+        return _FatFractionImages(ff, None, affine, orientation, volume.notes)
     magnitude = load_volume(inputs.signal.path)
     signal, signal_affine, _ = to_canonical(magnitude.data, magnitude.affine)
     if not same_grid(ff.shape, affine, signal.shape, signal_affine):
         shape = (ff.shape[0], ff.shape[1], ff.shape[2])
         signal = resample(signal, signal_affine, shape, affine, outside=0.0)
-    return FatFractionImages(ff, signal, affine, orientation, (*volume.notes, *magnitude.notes))
+    return _FatFractionImages(ff, signal, affine, orientation, (*volume.notes, *magnitude.notes))

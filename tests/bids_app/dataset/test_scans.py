@@ -8,7 +8,7 @@ from bids_app.dataset.inputs import (
     Unusable,
     WaterFatPair,
     select_inputs,
-    unusable_reason,
+    session_inputs,
 )
 from bids_app.dataset.scans import ScanFile, Session, Stack, group_stacks
 from bids_app.errors import AppError
@@ -147,21 +147,23 @@ class TestUnusableReason:
         return Session("01", "1", group_stacks(files), left_out or {})
 
     def test_one_usable_stack_is_enough(self):
-        assert unusable_reason(self.session(file("ff", run="1"), file("water", run="2"))) is None
+        assert (
+            session_inputs(self.session(file("ff", run="1"), file("water", run="2"))).reason is None
+        )
 
     def test_reasons_of_all_stacks(self):
         files = [file("fat", "f", run="1"), file("mese", run="2")]
-        reason = unusable_reason(self.session(*files))
+        reason = session_inputs(self.session(*files)).reason
         assert reason is not None
         assert "run-1: It has a fat image (f) but no water image." in reason
         assert "run-2: It holds no Dixon images, only: mese." in reason
 
     def test_single_stack_needs_no_name(self):
-        reason = unusable_reason(self.session(file("mese")))
+        reason = session_inputs(self.session(file("mese"))).reason
         assert reason == "It holds no Dixon images, only: mese."
 
     def test_empty_folder(self):
-        reason = unusable_reason(self.session())
+        reason = session_inputs(self.session()).reason
         assert reason == (
             "There are no images in its folder; if this is a DataLad dataset, fetch them: "
             "datalad get sub-01/ses-1."
@@ -169,7 +171,7 @@ class TestUnusableReason:
 
     def test_images_left_out_are_named_with_an_end(self):
         left_out = {Path(f"sub-01/{n}.nii"): "why" for n in range(7)}
-        reason = unusable_reason(self.session(left_out=left_out))
+        reason = session_inputs(self.session(left_out=left_out)).reason
         assert reason == (
             "None of its images is used: 0.nii (why), 1.nii (why), 2.nii (why), 3.nii (why), "
             "4.nii (why) and 2 more."

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from bids_app.dataset.filters import Filters
-from bids_app.dataset.inputs import FatFractionMap, WaterFatPair, select_inputs, unusable_reason
+from bids_app.dataset.inputs import FatFractionMap, WaterFatPair, select_inputs, session_inputs
 from bids_app.dataset.sessions import Dataset, inherited, parse_name
 from bids_app.errors import AppError, ExitCode
 from bids_app.session_id import SessionId
@@ -378,7 +378,7 @@ class TestCost:
         monkeypatch.setattr("os.scandir", refuse_one)
         sessions = list(dataset.sessions())
         assert [len(session.stacks) for session in sessions] == [1, 0, 1]
-        reason = unusable_reason(sessions[1])
+        reason = session_inputs(sessions[1]).reason
         assert reason is not None
         assert f"{tmp_path / 'sub-1/anat'} cannot be read: Permission denied" in reason
 
@@ -441,7 +441,7 @@ class TestLeftOut:
             {**water_and_fat("sub-1/mr-quant/sub-1"), "sub-1/mr-quant/sub-1_FAT.nii": None},
         )
         (session,) = dataset.sessions()
-        assert unusable_reason(session) == (
+        assert session_inputs(session).reason == (
             "Several files claim to be its fat image: sub-1_FAT.nii and sub-1_FAT.nii.gz."
         )
 

@@ -48,7 +48,7 @@ def test_there_are_words_for_every_level_side_and_origin() -> None:
 
 
 def test_facts_of_the_scan_are_among_those_that_sidecars_hold() -> None:
-    from bids_app.participant.stack_sidecars import SCAN_FACTS
+    from bids_app.participant.stack_results import SCAN_FACTS
 
     assert layout().scan.keys() <= set(SCAN_FACTS)
 
