@@ -284,3 +284,35 @@ def test_report_names_phantom_data_and_shows_the_tables_numbers(run: Run, tmp_pa
     value = stats(tmp_path / "out").loc[("rectus_femoris", "left"), "ff_mean"]
     assert f"{value:.1f}" in page
     assert str(tmp_path) not in page
+
+
+_MODULES_OF_A_RUN = """
+import sys
+from bids_app.cli import main
+code = main(sys.argv[1:])
+print("\\n".join(sys.modules))
+sys.exit(code)
+"""
+
+
+def test_a_run_imports_only_what_its_sessions_need(dataset: Path, tmp_path: Path) -> None:
+    """A pair with label maps needs no separation, no network, and nothing of the group level."""
+    maps = f"truth={tmp_path / 'truth'}"
+    folders = [str(dataset), str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "-c", _MODULES_OF_A_RUN, *folders, "participant", "--derivatives", maps],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stdout.split())
+    assert {"pipelines.water_fat.dixon", "pipelines.quantification.table"} <= loaded
+    unused = (
+        "pipelines.water_fat.separation.",
+        "pipelines.segmentation.inference.",
+        "pipelines.diagnosis",
+        "pipelines.harmonization",
+        "bids_app.group",
+        *("dask", "openvino", "sklearn", "torch", "xgboost"),
+    )
+    assert not sorted(name for name in loaded if name.startswith(unused))
