@@ -1,15 +1,14 @@
 """Bland-Altman plots of an evaluation, as SVG."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bids_app.reports.matplotlib_svg import svg_style, svg_text
 from pipelines.segmentation.evaluation.agreement import agreement
 from pipelines.segmentation.evaluation.biomarkers import BIOMARKERS
 from pipelines.segmentation.evaluation.severity import SEVERE_FAT_PERCENT
@@ -78,8 +77,7 @@ def bland_altman_svg(muscles: pd.DataFrame, quantity: Quantity) -> str | None:
     if known.empty:
         return None
     errors = known[quantity.error].to_numpy(np.float64)
-    # Text stays text, and the same data give the same file.
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "myomids", "font.size": 9}):
+    with svg_style(9):
         figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
         axes = figure.add_subplot()
         _draw_limits(axes, errors)
@@ -93,9 +91,7 @@ def bland_altman_svg(muscles: pd.DataFrame, quantity: Quantity) -> str | None:
         axes.plot(at, errors, "o", color=_DOTS, markersize=4, alpha=0.6, markeredgewidth=0)
         axes.set_ylabel(f"{quantity.title}: evaluated - reference ({quantity.unit})")
         axes.spines[["top", "right"]].set_visible(False)
-        text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()
+        return svg_text(figure)
 
 
 def _draw_limits(axes: Axes, errors: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> None:

@@ -9,8 +9,13 @@ from bids_app.files.provenance import citations
 from bids_app.reports.group.audit_view import audit_view
 from bids_app.reports.group.cohort_view import cohort_view
 from bids_app.reports.group.content import GroupContent
+from bids_app.reports.group.explanation_view import (
+    answer_figures,
+    clusters,
+    importance_view,
+    waterfalls,
+)
 from bids_app.reports.group.harmonization_view import harmonization_view
-from bids_app.reports.group.importance_view import importance_view
 from bids_app.reports.group.performance_view import performance_view
 from bids_app.reports.layout import layout, render
 from bids_app.reports.patient_view import PatientsView, patients_view
@@ -35,6 +40,7 @@ def render_group(content: GroupContent) -> str:
     """
     words = group_words()
     tables, summary, evaluation = content.tables, content.summary, content.evaluation
+    patients = _patients(tables, words["most_patients"])
     origins = {study: words["origins"][origin] for study, origin in summary["Origins"].items()}
     variables = {
         "content": content,
@@ -48,11 +54,8 @@ def render_group(content: GroupContent) -> str:
         ),
         "audit": audit_view(tables["group_audit"]) if "group_audit" in tables else None,
         "performance": performance_view(evaluation, words),
-        "patients": _patients(tables, words["most_patients"]),
-        "importance": importance_view(evaluation["importance"])
-        if "importance" in evaluation
-        else [],
-        "clusters": _clusters(tables),
+        "patients": patients,
+        **_explanation(content, patients, words),
         "methods": _methods(summary),
         "citations": [c for c in citations() if c.when in {"always", "group"}],
         "files": _files(content, words["files"]),
@@ -77,13 +80,26 @@ def _patients(tables: "Mapping[str, pd.DataFrame]", most: int) -> PatientsView |
     return patients_view(results, flags, explanation, known, most)
 
 
-def _clusters(tables: "Mapping[str, pd.DataFrame]") -> tuple[str, list[list[str]]] | None:
-    """Return the diagnosis whose interactions were measured, and its groups of features."""
-    if "group_clusters" not in tables:
-        return None
-    table = tables["group_clusters"]
-    groups = [list(rows["feature"]) for _, rows in table.groupby("cluster", sort=True)]
-    return str(table["diagnosis"].iloc[0]), groups
+def _explanation(
+    content: GroupContent, patients: PatientsView | None, words: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Return what the page says about the reasons of the model, by names of its templates."""
+    tables, evaluation = content.tables, content.evaluation
+    acting = clusters(tables["group_clusters"]) if "group_clusters" in tables else None
+    found: dict[str, Any] = {"clusters": acting, "importance": [], "waterfalls": {}, "answers": []}
+    if "importance" in evaluation:
+        found["importance"] = importance_view(evaluation["importance"])
+    if patients is not None:
+        explanation = tables["group_explanation"]
+        shown = [patient.sample for patient in patients.patients]
+        found["waterfalls"] = waterfalls(explanation, shown)
+        found["answers"] = answer_figures(
+            explanation,
+            acting[0] if acting else None,
+            words["most_explained"],
+            words["least_explained_samples"],
+        )
+    return found
 
 
 def _facts(content: GroupContent) -> list[tuple[str, str]]:
