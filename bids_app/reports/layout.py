@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipelines.package_data import package_yaml
@@ -128,14 +128,14 @@ def layout() -> Layout:
 
 
 def render(template: str, variables: Mapping[str, Any]) -> str:
-    """Fill a template of ``bids_app/reports/templates``.
+    """Fill a template, ``NAME`` here or ``session/NAME`` and ``group/NAME`` in their folders.
 
     Every value is escaped, so that a name from a file can never become markup.
 
     Parameters
     ----------
     template : str
-        Path relative to the folder of templates.
+        Its name.
     variables : Mapping
         Values for the template.
 
@@ -149,8 +149,9 @@ def render(template: str, variables: Mapping[str, Any]) -> str:
 
 @cache
 def _environment() -> Environment:
+    own = {page: PackageLoader(f"bids_app.reports.{page}") for page in ("session", "group")}
     environment = Environment(
-        loader=PackageLoader("bids_app.reports"),
+        loader=ChoiceLoader([PackageLoader("bids_app.reports"), PrefixLoader(own)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

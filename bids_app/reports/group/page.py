@@ -60,7 +60,7 @@ def render_group(content: GroupContent) -> str:
         "citations": [c for c in citations() if c.when in {"always", "group"}],
         "files": _files(content, words["files"]),
     }
-    return render("group.html", variables)
+    return render("group/page.html", variables)
 
 
 @cache

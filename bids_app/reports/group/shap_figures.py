@@ -25,6 +25,8 @@ _WATERFALL_ROWS, _COHORT_ROWS = 8, 10
 _LABEL_WIDTH = 20
 # Height of a row and width of a plot of the cohort, inches.
 _ROW, _WIDTH = 0.52, 5.0
+# Area of a dot of a beeswarm, square points.
+_DOT = 24
 # Share of the width of a waterfall that is left free beside it.
 _MARGIN = 0.12
 
@@ -71,6 +73,7 @@ def beeswarm(explanation: "shap.Explanation", diagnosis: str) -> ShapFigure:
             max_display=rows,
             order=np.arange(rows),
             show=False,
+            s=_DOT,
             plot_size=(_WIDTH, _ROW * rows + 1),
         )
         for dots in axes.collections:

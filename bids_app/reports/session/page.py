@@ -85,7 +85,7 @@ def render_session(content: SessionContent, views: Sequence[StackView] | None = 
     str
         A complete HTML document that needs no other file.
     """
-    return render("session.html", _variables(content, views or stack_views(content)))
+    return render("session/page.html", _variables(content, views or stack_views(content)))
 
 
 def session_figures(
@@ -111,7 +111,7 @@ def session_figures(
         variables = {**_scales(), "stack": stack, "standalone": True}
         for name, figure in _FIGURES.items():
             if getattr(stack, figure) is not None:
-                drawn[f"{prefix}_{name}.svg"] = render(f"figures/{name}.svg", variables)
+                drawn[f"{prefix}_{name}.svg"] = render(f"session/figures/{name}.svg", variables)
     return drawn
 
 

@@ -24,6 +24,7 @@ from bids_app.options.listing import listing
 from bids_app.options.settings import Settings
 from bids_app.version import __version__
 from pipelines.diagnosis.training import nested
+from tests.bids_app.reports.html_page import parse
 from tests.bids_app.score_study import write_study
 from tests.bids_app.small_training import DIAGNOSES, die, never, options, read
 
@@ -112,6 +113,25 @@ def test_the_page_tells_what_the_model_does_and_names_simulated_data(trained: Pa
         "models/first/MODEL_CARD.md",
     ):
         assert piece in page, piece
+
+
+def test_the_page_draws_what_the_answers_are_made_of(trained: Path) -> None:
+    """Every picture is inside the page, says in words what it shows, and stands once."""
+    page = parse((trained / "group.html").read_text())
+    first = read(trained / "group_explanation.tsv").query("rank == 1 and order == 1")
+    first = first.set_index("sample")["diagnosis"]
+    patients, reasons = page.by_id("patients"), page.by_id("explanation")
+    assert patients is not None
+    assert reasons is not None
+    answered = [h.text for h in patients.all("h3") if h.text in first.index]
+    waterfalls = patients.all("img")
+    assert answered
+    assert [i.attributes["alt"].split(":")[0] for i in waterfalls] == list(first[answered])
+    # The diagnosis whose interactions were asked for comes first.
+    assert reasons.all("figure", "shap")[0].text.startswith("DYSF: ")
+    pictures = [image.attributes["src"] for image in page.all("img")]
+    assert all(picture.startswith("data:image/svg+xml;base64,") for picture in pictures)
+    assert len(set(pictures)) == len(pictures) == len(waterfalls) + len(reasons.all("img"))
 
 
 def test_every_table_of_the_group_level_is_described(trained: Path) -> None:

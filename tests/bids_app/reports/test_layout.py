@@ -35,7 +35,7 @@ def test_other_columns_exist() -> None:
 
 
 def test_every_section_has_a_template() -> None:
-    folder = files("bids_app.reports") / "templates" / "sections"
+    folder = files("bids_app.reports.session") / "templates" / "sections"
     sections = [*layout().once, *layout().per_stack, *layout().closing]
     assert len({section.id for section in sections}) == len(sections)
     assert all((folder / f"{section.id}.html").is_file() for section in sections)
@@ -66,7 +66,7 @@ def test_citations_have_a_doi_and_a_year() -> None:
 
 def test_a_variable_that_is_not_given_is_an_error() -> None:
     with pytest.raises(UndefinedError, match="'stack' is undefined"):
-        render("figures/mosaic.svg", {})
+        render("session/figures/mosaic.svg", {})
 
 
 def test_values_are_escaped() -> None:
@@ -75,7 +75,7 @@ def test_values_are_escaped() -> None:
         "content": session(stacks=[stack()]),
         "layout": {"files": {"fat_fraction": "<i>", "stats": '"'}},
     }
-    page = render("sections/files.html", variables)
+    page = render("session/sections/files.html", variables)
     assert "&lt;b&gt;&amp;" in page
     assert "(&lt;i&gt;)" in page
     assert "<b>" not in page
