@@ -60,25 +60,9 @@ def apply_to_cohort(
     cohort: HarmonizedCohort,
     trained_on: "pd.Index[Any] | None" = None,
 ) -> Applied:
-    """Rank diagnoses for the samples of a cohort.
+    """Rank diagnoses for the samples of a cohort with the model that lies in `folder`.
 
-    Parameters
-    ----------
-    settings : Settings
-        Choices of the run.
-    model : DiagnosisModel
-        The model.
-    folder : Path
-        Where it lies.
-    cohort : HarmonizedCohort
-        The samples.
-    trained_on : Index, optional
-        Samples that the model was trained on in this run; they are left out.
-
-    Raises
-    ------
-    PipelineError
-        If the model does not fit the cohort.
+    Samples of `trained_on`, which the model was trained on in this run, are left out.
     """
     native = cohort.native
     if trained_on is not None:
@@ -100,7 +84,7 @@ def apply_to_cohort(
     }
     if trained_on is None:
         return Applied(tables, about, _familiar(model, cohort))
-    return Applied(tables, about, known_patients(cohort.native.samples, trained_on))
+    return Applied(tables, about, _known_patients(cohort.native.samples, trained_on))
 
 
 def answer_tables(
@@ -144,7 +128,7 @@ def _interactions(
     }
 
 
-def known_patients(samples: "pd.DataFrame", trained_on: "pd.Index[Any]") -> list[str]:
+def _known_patients(samples: "pd.DataFrame", trained_on: "pd.Index[Any]") -> list[str]:
     """Warn about samples that were not trained on, but whose patients were, in other sessions."""
     left = ~samples.index.isin(trained_on)
     known = left & samples["patient"].isin(samples["patient"][~left]).to_numpy()

@@ -41,7 +41,7 @@ _PLACED = "placed.txt"
 
 
 # Memory of a process that searches one fold of the published cohort, GB.
-FOLD_MEMORY_GB = 1.5
+_FOLD_MEMORY_GB = 1.5
 
 # Members of the ensembles that are trained without a study: each study needs its own.
 _MEMBERS_WITHOUT_STUDY = 5
@@ -51,17 +51,9 @@ _STUDY_TABLES = ("overall", "classes", "folds")
 
 
 def check_training(settings: Settings) -> None:
-    """Refuse, before anything is computed, what could not be trained.
-
-    Raises
-    ------
-    AppError
-        ``CANNOT_CREATE`` if a model of that name exists and is not to be overwritten, unless the
-        run that trained it was ended before its tables were in place; ``USAGE`` if the protocol
-        is unknown or impossible.
-    """
-    protocol_of(settings)
-    refuse_existing_model(settings)
+    """Refuse an impossible protocol, or the name of a model there is, before all else."""
+    _protocol_of(settings)
+    _refuse_existing_model(settings)
 
 
 def train(
@@ -71,37 +63,17 @@ def train(
     work_dir: Path,
     log_file: Path,
 ) -> "tuple[DiagnosisModel, pd.Index[Any]]":
-    """Search, evaluate and refit the ensemble.
+    """Search, evaluate and refit the ensemble; return the model and the samples it was trained on.
 
-    Parameters
-    ----------
-    settings : Settings
-        Choices of the run; ``train`` names the model.
-    cohort : HarmonizedCohort
-        The samples.
-    tables : Mapping of str to DataFrame
-        Tables to keep with the model beside those of the evaluation.
-    work_dir, log_file : Path
-        For worker processes.
-
-    Returns
-    -------
-    DiagnosisModel
-        The model.
-    Index
-        The samples it was trained on.
-
-    Raises
-    ------
-    AppError, PipelineError
-        If the cohort cannot be trained on, or the table of readers is wrong.
+    `tables` are kept with the model beside those of the evaluation; `work_dir` and `log_file` are
+    for worker processes.
     """
     from pipelines.diagnosis.cohort import training_cohort
     from pipelines.diagnosis.model.diagnosis_model import build_model
     from pipelines.diagnosis.training.nested import run_nested
     from pipelines.diagnosis.training.refit import refit_ensemble
 
-    protocol = protocol_of(settings)
+    protocol = _protocol_of(settings)
     selected = training_cohort(cohort.native, cohort.labels, protocol.minimum_samples)
     readers = _read_readers(settings.readers, selected)
     if settings.interactions is not None and settings.interactions not in selected.classes:
@@ -117,7 +89,7 @@ def train(
                 cohort.harmonization.options,
                 protocol,
                 explain=True,
-                checkpoint=checkpoint_folder(settings),
+                checkpoint=_checkpoint_folder(settings),
                 map_tasks=map_tasks,
                 progress=progress,
             )
@@ -146,14 +118,8 @@ def train(
     return model, selected.native.samples.index
 
 
-def protocol_of(settings: Settings) -> "Protocol":
-    """Return the profile with the numbers that the settings change.
-
-    Raises
-    ------
-    AppError
-        ``USAGE`` if a number is unknown or impossible.
-    """
+def _protocol_of(settings: Settings) -> "Protocol":
+    """Return the profile with the numbers that the settings change."""
     from pipelines.diagnosis.protocol import load_profile
 
     changed: dict[str, Any] = {"seed": settings.seed, **settings.training}
@@ -263,7 +229,7 @@ def _importance(cohort: HarmonizedCohort, nested: "NestedResult") -> "pd.DataFra
 @contextmanager
 def _map_tasks(settings: Settings, work_dir: Path, log_file: Path) -> "Iterator[Executor | None]":
     """Prepare what folds and studies are computed with; None computes them here, one by one."""
-    workers = plan_workers(settings.nprocs, settings.omp_nthreads, settings.mem, FOLD_MEMORY_GB)
+    workers = plan_workers(settings.nprocs, settings.omp_nthreads, settings.mem, _FOLD_MEMORY_GB)
     if workers.processes == 1 and settings.executor == "local":
         yield None
         return
@@ -277,19 +243,13 @@ def model_folder(settings: Settings) -> Path:
     return settings.output_dir / MODELS / str(settings.train)
 
 
-def checkpoint_folder(settings: Settings) -> Path:
+def _checkpoint_folder(settings: Settings) -> Path:
     """Return where a training leaves what it has found; another version may search otherwise."""
     return _checkpoints(settings) / __version__
 
 
-def refuse_existing_model(settings: Settings) -> None:
-    """Refuse to replace a model, unless asked to or its training did not come to its end.
-
-    Raises
-    ------
-    AppError
-        ``CANNOT_CREATE`` with the name of the model.
-    """
+def _refuse_existing_model(settings: Settings) -> None:
+    """Refuse to replace a model, unless asked to or its training did not come to its end."""
     folder = model_folder(settings)
     if not folder.exists() or settings.overwrite or _lacks_tables(settings):
         return

@@ -11,22 +11,7 @@ from pipelines.package_data import package_yaml
 
 @dataclass(frozen=True)
 class Parameter:
-    """Range of one hyper-parameter.
-
-    Attributes
-    ----------
-    low, high : float
-        Bounds, both included.
-    log : bool
-        Searched on a logarithmic axis.
-    integer : bool
-        Whole numbers only.
-
-    Raises
-    ------
-    DataError
-        If `low` exceeds `high`.
-    """
+    """Range of one hyper-parameter, bounds included; `log` draws on a logarithmic axis."""
 
     low: float
     high: float
@@ -163,18 +148,13 @@ _CHOICES = {"balance": get_args(Balance), "combine": get_args(Combine)}
 _SETTINGS = frozenset(f.name for f in fields(Protocol)) - {"name"}
 
 
-def profile_names() -> tuple[str, ...]:
-    """Return the names of the profiles."""
-    return tuple(_profiles())
-
-
 def load_profile(name: str, **overrides: Any) -> Protocol:
     """Return a protocol.
 
     Parameters
     ----------
     name : str
-        One of :func:`profile_names`.
+        ``paper``, ``fast``, ``weights`` or ``quick``.
     **overrides
         Fields of :class:`Protocol` to change. `space` maps hyper-parameters to the bounds that
         change (``low``, ``high``); the other ranges stay those of the profile.
@@ -195,7 +175,7 @@ def load_profile(name: str, **overrides: Any) -> Protocol:
         )
     layers = (profiles[_PUBLISHED], profiles[name], overrides)
     settings: dict[str, Any] = {}
-    space = load_search_space()
+    space = _search_space()
     for layer in layers:
         settings.update(layer)
         space = _changed_space(space, layer.get("space", {}))
@@ -226,7 +206,7 @@ def _profiles() -> dict[str, dict[str, Any]]:
     return profiles
 
 
-def load_search_space() -> dict[str, Parameter]:
+def _search_space() -> dict[str, Parameter]:
     """Read the search space; names in `booster` are XGBoost's own."""
     table = package_yaml(__package__, "search_space.yaml")
     ranges = {**table["booster"], "rounds": table["rounds"], **table["preparation"]}

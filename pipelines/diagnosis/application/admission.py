@@ -21,16 +21,10 @@ PARTIAL_COVERAGE = 0.8
 
 @dataclass(frozen=True)
 class Admission:
-    """Which samples are answered.
+    """The samples with exactly the muscles of the model, and which of them are answered.
 
-    Attributes
-    ----------
-    scored : NativeScores
-        n samples with exactly the muscles of the model.
-    coverage : float64 array (n,)
-        Share of these muscles that is scored, 0-1.
-    reasons : tuple of str
-        Why a sample is not answered; empty if it is.
+    `coverage` (n,) is the share of these muscles that is scored, 0-1; `reasons` say why a sample is
+    not answered and are empty if it is.
     """
 
     scored: NativeScores
@@ -49,36 +43,15 @@ class Admission:
 
 
 def admit(model: DiagnosisModel, native: NativeScores, least: float) -> Admission:
-    """Decide which samples have enough scores.
-
-    Parameters
-    ----------
-    model : DiagnosisModel
-        The model.
-    native : NativeScores
-        n samples; columns for all muscles of the model, NaN where not scored.
-    least : float
-        Share of the model's muscles (0-1) below which a sample is not answered.
-
-    Raises
-    ------
-    ModelError
-        If there is no column for a muscle of the model; names which, and similar names.
-    """
-    check_muscles(model, native.muscles)
+    """Decide which samples have at least so large a share (0-1) of the model's muscles scored."""
+    _check_muscles(model, native.muscles)
     scored = native.select(model.ensemble.harmonization.muscles)
     coverage = (~np.isnan(scored.values)).any(axis=2).mean(axis=1)
     return Admission(scored, coverage, tuple(_refusals(model, scored, coverage, least)))
 
 
-def check_muscles(model: DiagnosisModel, muscles: Sequence[str]) -> None:
-    """Check that a table has a column for every muscle of a model.
-
-    Raises
-    ------
-    ModelError
-        Naming the muscles without a column, and columns with similar names.
-    """
+def _check_muscles(model: DiagnosisModel, muscles: Sequence[str]) -> None:
+    """Refuse a table without a column for a muscle; the message has similar names."""
     needed = model.ensemble.harmonization.muscles
     lacking = [name for name in needed if name not in muscles]
     if not lacking:

@@ -21,25 +21,10 @@ _LEAST = 0.01
 def advise(
     model: DiagnosisModel, sample: NativeScores, percent: Float64, *, threads: int = 1
 ) -> tuple[str, str]:
-    """Name the missing muscles that would lower the uncertainty of one sample most.
+    """Name the missing muscles that would lower the uncertainty of one sample most, and say so.
 
-    Parameters
-    ----------
-    model : DiagnosisModel
-        The model; up to five of its members are asked.
-    sample : NativeScores
-        One sample with exactly the m muscles of the model, at least one scored.
-    percent : float64 array (m,)
-        Its muscles on the 0-100 axis.
-    threads : int
-        Threads to use.
-
-    Returns
-    -------
-    names : str
-        Muscles by name, most helpful first, joined by commas; empty if none would help.
-    sentence : str
-        For people.
+    `percent` has the sample's muscles (m,) on the 0-100 axis. Returns the names, most helpful first
+    and joined by commas (empty if none would help), and a sentence for people.
     """
     ensemble = model.ensemble
     step = -(-len(ensemble.members) // _MEMBERS)

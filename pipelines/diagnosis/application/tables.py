@@ -33,16 +33,8 @@ EXPLANATION_COLUMNS = (
 class Details:
     """What is known of n answered samples beside probabilities.
 
-    Attributes
-    ----------
-    near_normal : bool array (n,)
-        Whether they show little fat.
-    novelty : NoveltyScores or None
-        How like the training patients they are.
-    sets : bool array (n, K) or None
-        Conformal sets.
-    advice : mapping of int to (str, str)
-        By position: muscles that would help, and a sentence for people.
+    Flags of little fat (n,), likeness to the training patients, conformal sets (n, K), and by
+    position the muscles that would help with a sentence for people.
     """
 
     near_normal: Bool
@@ -58,25 +50,9 @@ def result_table(
     probabilities: Float32,
     order: Index,
 ) -> pd.DataFrame:
-    """Return the ranked diagnoses.
+    """Return the ranked diagnoses, one row per sample and diagnosis: ``RESULT_COLUMNS``.
 
-    Parameters
-    ----------
-    model : DiagnosisModel
-        The model, K classes and M members.
-    samples : DataFrame
-        The n answered samples.
-    margins : float32 array (M, n, K)
-        Margins of every member.
-    probabilities : float32 array (n, K)
-        Of the ensemble.
-    order : int array (n, K)
-        Classes of each sample, best first.
-
-    Returns
-    -------
-    DataFrame
-        One row per sample and diagnosis: ``RESULT_COLUMNS``.
+    `margins` are those of every member, (M, n, K); `order` has the classes (n, K), best first.
     """
     n, classes = probabilities.shape
     spread = softmax(margins / np.float32(model.ensemble.temperature)).std(axis=0)
@@ -166,23 +142,9 @@ def explanation_table(
     top_classes: int | None,
     top_features: int | None,
 ) -> pd.DataFrame:
-    """Return what the features add to the margins.
+    """Return what features add to the margins, one row each: ``EXPLANATION_COLUMNS``.
 
-    Parameters
-    ----------
-    model, order
-        As for :func:`result_table`.
-    answered : NativeScores
-        The n answered samples.
-    explanation : Explanation
-        Of these samples.
-    top_classes, top_features : int or None
-        How many of the highest ranked diagnoses, and of the largest SHAP values; None for all.
-
-    Returns
-    -------
-    DataFrame
-        One row per sample, diagnosis and feature: ``EXPLANATION_COLUMNS``.
+    Only so many of the highest ranked diagnoses and of the largest SHAP values; None for all.
     """
     n, classes, p = explanation.values.shape
     if not n:

@@ -95,7 +95,7 @@ class Preparation:
 
     def _filled(self, scaled: Float32, neighbours: Sequence[int]) -> dict[int, Float32]:
         """Fill z-scored rows and round their categories."""
-        filled = impute(self.reference, scaled, neighbours)
+        filled = _impute(self.reference, scaled, neighbours)
         for array in filled.values():
             for column in self.categorical:
                 zero, one = (np.array([0.0, 1.0]) - self.mean[column]) / self.sd[column]
@@ -103,23 +103,12 @@ class Preparation:
         return filled
 
 
-def impute(reference: Float32, values: Float32, neighbours: Sequence[int]) -> dict[int, Float32]:
-    """Fill missing features with the mean of the nearest samples that have them.
+def _impute(reference: Float32, values: Float32, neighbours: Sequence[int]) -> dict[int, Float32]:
+    """Fill missing features of z-scored rows (n, p) with the mean of the nearest donors.
 
-    Parameters
-    ----------
-    reference : float32 array (m, p)
-        Donors, z-scored; NaN where missing.
-    values : float32 array (n, p)
-        Samples to fill, on the same scale; may be the donors themselves.
-    neighbours : sequence of int
-        Numbers of neighbours wanted.
-
-    Returns
-    -------
-    dict of int to float32 array (n, p)
-        Filled samples for each number of neighbours. A feature that no donor has, and a sample
-        that shares no feature with any donor, get 0: the mean of z-scored features.
+    Donors are the rows of `reference` (m, p) that have the feature. Returns the filled rows for
+    each number of neighbours. A feature that no donor has, and a sample that shares no feature
+    with any donor, get 0: the mean of z-scored features.
     """
     filled = {k: values.copy() for k in neighbours}
     for start in range(0, len(values), _CHUNK):

@@ -44,27 +44,10 @@ def array_file(model: DiagnosisModel) -> bytes:
 
 
 def read_arrays(data: bytes, path: Path) -> dict[str, Array]:
-    """Read the arrays of a model.
+    """Read the arrays of a model by name, or refuse a file that holds anything else.
 
     Nothing is unpacked before its size is known: neither what the archive says nor what an array
     says of itself can take more memory than the file holds.
-
-    Parameters
-    ----------
-    data : bytes
-        Content of the file.
-    path : Path
-        Its name, for messages.
-
-    Returns
-    -------
-    dict of str to ndarray
-        ``mean``, ``sd``, ``reference`` and ``muscle_reference``.
-
-    Raises
-    ------
-    ModelError
-        If the file holds other arrays, objects, or arrays whose shape is not what is stored.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:

@@ -31,18 +31,7 @@ _HARMONIZATION = {
 
 
 def model_card(model: DiagnosisModel) -> str:
-    """Write the card of a model.
-
-    Parameters
-    ----------
-    model : DiagnosisModel
-        Sections without data say so.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Write the card of a model as Markdown; sections without data say so."""
     sections = (
         _heading(model),
         _use(model),

@@ -38,9 +38,9 @@ def evaluation_section(model: DiagnosisModel) -> Iterator[str]:
     rows = [
         (
             title,
-            number(figure.get("value")),
-            f"{number(figure.get('lower'))} to {number(figure.get('upper'))}",
-            f"{number(figure.get('fold_mean'))} ± {number(figure.get('fold_sd'))}",
+            _number(figure.get("value")),
+            f"{_number(figure.get('lower'))} to {_number(figure.get('upper'))}",
+            f"{_number(figure.get('fold_mean'))} ± {_number(figure.get('fold_sd'))}",
         )
         for name, title in _FIGURES.items()
         if isinstance(figure := headline.get(name), dict)
@@ -60,7 +60,7 @@ def _class_table(model: DiagnosisModel, classes: pd.DataFrame) -> Iterator[str]:
     tested = classes[classes["measure"] == "sensitivity"]
     patients = dict(zip(tested["class"], tested["n_patients"], strict=True))
     rows = [
-        (named(model, str(name)), patients.get(name, "n/a"), *(number(row[m]) for m in measures))
+        (named(model, str(name)), patients.get(name, "n/a"), *(_number(row[m]) for m in measures))
         for name, row in wide.iterrows()
     ]
     yield from table(("Diagnosis", "patients", *measures), rows)
@@ -84,7 +84,7 @@ def calibration_section(model: DiagnosisModel) -> Iterator[str]:
     after = model.headline.get("expected_calibration_error_calibrated")
     if isinstance(before, dict) and after is not None:
         yield (
-            f"- Calibration error (ECE) {number(before.get('value'))} before, {number(after)} "
+            f"- Calibration error (ECE) {_number(before.get('value'))} before, {_number(after)} "
             "after (temperature of the other folds)."
         )
     if model.conformal is None:
@@ -97,10 +97,10 @@ def calibration_section(model: DiagnosisModel) -> Iterator[str]:
     measured = model.headline.get("conformal")
     if isinstance(measured, dict):
         yield (
-            f"- Measured coverage {number(measured.get('coverage'))} "
-            f"({number(measured.get('lower'))} to {number(measured.get('upper'))}, target "
-            f"{number(measured.get('target'))}), mean size {number(measured.get('mean_size'))}; "
-            f"lowest coverage of a class {number(measured.get('lowest_class_coverage'))}."
+            f"- Measured coverage {_number(measured.get('coverage'))} "
+            f"({_number(measured.get('lower'))} to {_number(measured.get('upper'))}, target "
+            f"{_number(measured.get('target'))}), mean size {_number(measured.get('mean_size'))}; "
+            f"lowest coverage of a class {_number(measured.get('lowest_class_coverage'))}."
         )
     if model.novelty is None:
         yield "- No flag for patients unlike the training data: too few patients."
@@ -132,8 +132,8 @@ def subgroup_section(model: DiagnosisModel) -> Iterator[str]:
             row.n_samples,
             row.n_patients,
             row.n_classes,
-            number(row.value),
-            f"{number(row.lower)} to {number(row.upper)}",
+            _number(row.value),
+            f"{_number(row.lower)} to {_number(row.upper)}",
         )
         for row in chosen.itertuples()
     ]
@@ -160,7 +160,7 @@ def audit_section(model: DiagnosisModel) -> Iterator[str]:
     judged = found[found["level"].isin(("warn", "pass"))]
     judged = judged.sort_values("level", key=lambda level: level != "warn", kind="stable")
     rows = [
-        (row.level, row.target, row.stage, row.within, number(row.auc), row.n, row.text)
+        (row.level, row.target, row.stage, row.within, _number(row.auc), row.n, row.text)
         for row in judged.itertuples()
     ]
     yield from table(("Level", "target", "after step", "within", "AUC", "n", "meaning"), rows)
@@ -185,7 +185,7 @@ def named(model: DiagnosisModel, name: str) -> str:
     return f"{name} ({long_name})" if long_name else name
 
 
-def number(value: Any) -> str:
+def _number(value: Any) -> str:
     """Return a figure with three decimals, or n/a."""
     return "n/a" if value is None or pd.isna(value) else f"{float(value):.3f}"
 

@@ -20,22 +20,7 @@ _ROUNDING = 1e-3
 
 
 def check_model(model: DiagnosisModel, description: Mapping[str, Any]) -> None:
-    """Check a model before anything is computed with it.
-
-    Parameters
-    ----------
-    model : DiagnosisModel
-        As read from its files.
-    description : mapping
-        Content of model.json.
-
-    Raises
-    ------
-    ValueError
-        Naming the first part that does not fit the others, or holds impossible values.
-    PipelineError
-        If thresholds or the trees of a member are impossible.
-    """
+    """Refuse, before anything is computed, a model whose parts do not fit or are impossible."""
     misfits = [name for name, fits in _shapes_fit(model, description).items() if not fits]
     if misfits:
         raise ValueError(f"{misfits[0]} does not fit the rest")

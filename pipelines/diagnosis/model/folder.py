@@ -31,21 +31,10 @@ _HINT = "Copy the model again from where it was made, or train it again."
 def write_folder(
     folder: Path, description: Mapping[str, Any], content: Mapping[str, bytes]
 ) -> None:
-    """Write the files of a model beside their final place, then move them there together.
+    """Write the files of a new model beside their final place, then move them there together.
 
-    Parameters
-    ----------
-    folder : Path
-        Made here; must not exist.
-    description : mapping
-        Content of model.json except ``files``, which is filled in here.
-    content : mapping of str to bytes
-        Every other file by its path below the folder, with forward slashes.
-
-    Raises
-    ------
-    ModelError
-        If the folder exists or the description does not follow the schema.
+    `description` is the content of model.json except ``files``, which is filled in here; `content`
+    has every other file by its path below the folder, with forward slashes.
     """
     if folder.exists() or folder.is_symlink():
         raise ModelError(
@@ -56,7 +45,7 @@ def write_folder(
         for name, data in sorted(content.items())
     }
     complete = {**description, "files": listed}
-    check_description(complete, str(folder / DESCRIPTION))
+    _check_description(complete, str(folder / DESCRIPTION))
     text = json.dumps(complete, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     with atomic_folder(folder) as new:
         for name, data in content.items():
@@ -67,14 +56,7 @@ def write_folder(
 
 
 def read_model_json(folder: Path) -> dict[str, Any]:
-    """Read and check model.json, without looking at the other files.
-
-    Raises
-    ------
-    ModelError
-        If it is missing, no regular file, too large, no JSON, of another format version, or does
-        not follow the schema.
-    """
+    """Read model.json and check it against the schema, without looking at the other files."""
     path = folder / DESCRIPTION
     if not folder.is_dir():
         raise ModelError(
@@ -99,26 +81,12 @@ def read_model_json(folder: Path) -> dict[str, Any]:
             "version 1.",
             "Use the version of the software that stored the model.",
         )
-    check_description(description, str(path))
+    _check_description(description, str(path))
     return dict(description)
 
 
 def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Read every file of a model, each only if it is what model.json says.
-
-    Returns
-    -------
-    description : dict
-        Content of model.json.
-    content : dict of str to bytes
-        Every other file by its path below the folder.
-
-    Raises
-    ------
-    ModelError
-        As :func:`read_model_json`; also if a file is missing, changed, additional, too large or no
-        regular file.
-    """
+    """Return model.json and every other file by its path, each only if it is what is listed."""
     description = read_model_json(folder)
     listed: Mapping[str, Any] = description["files"]
     if sum(entry["bytes"] for entry in listed.values()) > MAX_TOTAL_BYTES:
@@ -137,14 +105,8 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     return description, {name: _verified(folder / name, entry) for name, entry in listed.items()}
 
 
-def check_description(description: Any, source: str) -> None:
-    """Compare a description with the schema.
-
-    Raises
-    ------
-    ModelError
-        Naming the first place where it differs.
-    """
+def _check_description(description: Any, source: str) -> None:
+    """Refuse a description that differs from the schema, naming the first place."""
     error = schema_error(description, package_json(__package__, "model.schema.json"))
     if error is not None:
         raise ModelError(f"{source} is no description of a model: {error}.", _HINT)

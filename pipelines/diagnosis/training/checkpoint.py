@@ -33,24 +33,10 @@ _TYPES = {"rows": np.intp, "explanation_base": np.float64}  # all others are flo
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What one outer fold found.
+    """What one outer fold found: its test rows, and margins (M, n_test, K) by members without them.
 
-    Attributes
-    ----------
-    fold : int
-        Its number.
-    rows : int array (n_test,)
-        Its test rows.
-    member_margins : float32 array (M, n_test, K)
-        Margins of the members, which never saw these rows.
-    comparators : dict of str to float32 array (n_test, K)
-        Probabilities of the comparators.
-    trials : DataFrame
-        See :func:`pipelines.diagnosis.training.search.search`.
-    seconds : float
-        CPU time, of the last run only where it was resumed.
-    explanation : FoldExplanation or None
-        SHAP values of the test rows, if they were wanted.
+    `comparators` holds probabilities (n_test, K), `trials` the table of :func:`.search.search`,
+    `seconds` the CPU time, of the last run only where it was resumed.
     """
 
     fold: int
@@ -75,21 +61,10 @@ _SAMPLE_COLUMNS = ["patient", "scale", "sex", "age"]
 def search_folder(
     folder: Path, cohort: Cohort, options: HarmonizationOptions, protocol: Protocol
 ) -> Path:
-    """Return the folder of one search, made if it is not there.
+    """Return the folder of one search below that of all, made if it is not there.
 
     Its name depends on all that decides the result, so that a search never goes on with what
     another one left.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of all searches.
-    cohort : Cohort
-        Samples and classes.
-    options : HarmonizationOptions
-        How scores are made comparable.
-    protocol : Protocol
-        The protocol.
     """
     digest = hashlib.sha256()
     samples = cohort.native.samples[_SAMPLE_COLUMNS]
@@ -114,11 +89,6 @@ def check_journal(path: Path) -> None:
     """Refuse a journal of trials that is damaged; one that is not there is fine.
 
     The last line may be unfinished: it was being written when the run was killed.
-
-    Raises
-    ------
-    DataError
-        Naming the first line that is no record.
     """
     if not path.exists():
         return
@@ -140,15 +110,7 @@ def _is_record(line: bytes) -> bool:
 
 
 def store_fold(result: FoldResult, path: Path) -> None:
-    """Write the result of a fold as one NPZ file, complete or not at all.
-
-    Parameters
-    ----------
-    result : FoldResult
-        What the fold found.
-    path : Path
-        The file; its folder exists.
-    """
+    """Write the result of a fold as one NPZ file, complete or not at all."""
     about = {
         "format": _FORMAT,
         "fold": result.fold,
@@ -171,24 +133,7 @@ def store_fold(result: FoldResult, path: Path) -> None:
 
 
 def load_fold(path: Path, fold: int, rows: Index, classes: int) -> FoldResult:
-    """Read what :func:`store_fold` wrote.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    fold : int
-        Number of the fold it must be of.
-    rows : int array (n_test,)
-        Test rows of that fold.
-    classes : int
-        Number of diagnoses.
-
-    Raises
-    ------
-    DataError
-        If the file is damaged, comes from another version, or is not of this fold.
-    """
+    """Read what :func:`store_fold` wrote, or refuse what is damaged or not of this fold."""
     try:
         about, arrays = _read(path)
         _check_about(about, fold)

@@ -27,24 +27,7 @@ def comparator_probabilities(
     options: HarmonizationOptions,
     protocol: Protocol,
 ) -> dict[str, Float32]:
-    """Train the comparators on one outer fold and apply them to its test rows.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        Samples and their K classes.
-    split : Split
-        Rows to train on and to predict.
-    options : HarmonizationOptions
-        How scores are made comparable.
-    protocol : Protocol
-        Masking and seed.
-
-    Returns
-    -------
-    dict of str to float32 array (n_test, K)
-        Probabilities of ``random_forest`` and ``nearest_neighbours``.
-    """
+    """Return the probabilities (n_test, K) of both comparators, by name, for the test rows."""
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.neighbors import KNeighborsClassifier
 

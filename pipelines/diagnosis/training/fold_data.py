@@ -25,16 +25,7 @@ if TYPE_CHECKING:
 class TrainingPart:
     """Training rows of a fold with everything that was fitted on them, and only on them.
 
-    Attributes
-    ----------
-    harmonization : Harmonization
-        Fitted on these rows.
-    preparation : Preparation
-        Fitted on these rows.
-    features : dict of int to float32 array (n, p)
-        Prepared rows by number of neighbours of the imputation.
-    y : int array (n,)
-        Their class numbers.
+    `features` holds the prepared rows (n, p) by number of neighbours of the imputation.
     """
 
     harmonization: Harmonization
@@ -50,20 +41,9 @@ def fit_training_part(
     protocol: Protocol,
     neighbours: Sequence[int],
 ) -> TrainingPart:
-    """Fit harmonization and preparation on some rows.
+    """Fit harmonization and preparation on some rows; no other row has any influence.
 
-    Parameters
-    ----------
-    cohort : Cohort
-        Samples.
-    rows : int array
-        The training rows; no other row has any influence.
-    options : HarmonizationOptions
-        How scores are made comparable; random draws take the first draw.
-    protocol : Protocol
-        Says how many samples are masked.
-    neighbours : sequence of int
-        Numbers of neighbours of the imputation that will be asked for.
+    Where the harmonization draws at random, the rows are those of the first draw.
     """
     harmonization = fit_harmonization(cohort.native, options, rows)
     train = cohort.native.subset(rows)
@@ -78,15 +58,7 @@ def fit_training_part(
 
 
 class TrainingData:
-    """Binned training data of one part for any trial.
-
-    Parameters
-    ----------
-    part : TrainingPart
-        The rows.
-    protocol : Protocol
-        Says how classes are balanced.
-    """
+    """Binned training data of one part for any trial, balanced as the protocol says."""
 
     def __init__(self, part: TrainingPart, protocol: Protocol) -> None:
         self._part = part
@@ -120,19 +92,7 @@ class TrainingData:
 
 
 class PreparedFold:
-    """One inner fold: training data, and validation rows prepared with what it was fitted on.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        Samples.
-    split : Split
-        Their rows.
-    options : HarmonizationOptions
-        How scores are made comparable.
-    protocol : Protocol
-        The protocol.
-    """
+    """One inner fold: training data, and validation rows prepared as the training rows."""
 
     def __init__(
         self,

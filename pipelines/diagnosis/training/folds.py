@@ -10,13 +10,7 @@ from pipelines.errors import DataError
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of one fold.
-
-    Attributes
-    ----------
-    train, test : int array
-        Ascending; no patient has rows in both.
-    """
+    """Rows of one fold to train on and to predict, ascending; no patient has rows in both."""
 
     train: Index
     test: Index
@@ -25,27 +19,7 @@ class Split:
 def grouped_folds(
     y: Index, groups: Objects, classes: tuple[str, ...], folds: int, seed: int
 ) -> list[Split]:
-    """Split samples into stratified folds grouped by patient.
-
-    Parameters
-    ----------
-    y : int array (n,)
-        Class number of every sample.
-    groups : array (n,)
-        Patient of every sample.
-    classes : tuple of str
-        Names of the classes.
-    folds : int
-        Number of folds.
-    seed : int
-        Of the shuffling.
-
-    Raises
-    ------
-    DataError
-        If there are fewer than two classes, a class has fewer patients than folds, or all samples
-        of a class fall into one fold.
-    """
+    """Split samples into stratified folds that keep each group (patient) together."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     _check_patients(y, groups, classes, folds)

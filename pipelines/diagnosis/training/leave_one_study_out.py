@@ -118,14 +118,14 @@ def leave_one_study_out(
         )
     tasks = (StudyTask(name, cohort, members, options, protocol) for name in studies)
     results = []
-    for result in (map_tasks or map)(predict_study, tasks):
+    for result in (map_tasks or map)(_predict_study, tasks):
         results.append(result)
         if progress:
             progress(len(results), len(studies))
     return _pooled(cohort, sorted(results, key=lambda r: r.study))
 
 
-def predict_study(task: StudyTask) -> StudyResult:
+def _predict_study(task: StudyTask) -> StudyResult:
     """Train without a study and its patients, and predict its samples.
 
     A patient of several studies is tested in the first of them only.

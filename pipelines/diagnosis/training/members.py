@@ -20,23 +20,7 @@ def train_ensemble(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Ensemble:
-    """Train an ensemble on some rows.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        Samples and their classes.
-    rows : int array
-        Rows to train on; no other row has any influence.
-    members : sequence of MemberParameters
-        Hyper-parameters of every member.
-    options : HarmonizationOptions
-        How scores are made comparable.
-    protocol : Protocol
-        How classes are balanced, bins, seed and what is averaged.
-    progress : callable, optional
-        Called with the members trained and their total.
-    """
+    """Train an ensemble on some rows of a cohort; no other row has any influence."""
     neighbours = sorted({int(m.values["knn_k"]) for m in members})
     part = fit_training_part(cohort, rows, options, protocol, neighbours)
     data = TrainingData(part, protocol)

@@ -30,19 +30,7 @@ class _ClassRows:
 
 
 class Oversampler:
-    """SMOTE-NC of one training set, for any factor and number of neighbours.
-
-    Parameters
-    ----------
-    features : float32 array (n, p)
-        Prepared training rows, without NaN.
-    y : int array (n,)
-        Class numbers.
-    categorical : tuple of int
-        Columns that hold categories.
-    neighbours : int
-        Largest number of neighbours that will be asked for.
-    """
+    """SMOTE-NC of prepared rows (n, p) without NaN, from at most so many `neighbours`."""
 
     def __init__(
         self, features: Float32, y: Index, categorical: tuple[int, ...], neighbours: int
@@ -63,24 +51,11 @@ class Oversampler:
                 )  # fmt: skip
 
     def sample(self, factor: float, neighbours: int, seed: int) -> tuple[Float32, Index]:
-        """Return the training set with every class at the same size.
+        """Return the rows given, then new ones by class until all have one size, and their labels.
 
-        Parameters
-        ----------
-        factor : float
-            Size of every class, in sizes of the largest one; at least 1 (paper, section 2.4).
-        neighbours : int
-            Nearest samples of the class that a new sample may lean towards; fewer where the class
-            is smaller, and copies where it has one sample.
-        seed : int
-            Of the random draws.
-
-        Returns
-        -------
-        features : float32 array (m, p)
-            The rows given, then the new ones class by class.
-        y : int array (m,)
-            Their class numbers.
+        `factor` is that size in sizes of the largest class, at least 1 (paper, section 2.4). A new
+        sample leans towards one of the `neighbours` nearest of its class; fewer where the class is
+        smaller, and copies where it has one sample.
         """
         size = round(factor * max(len(part.rows) for part in self._classes))
         features, labels = [self._features], [self._y]
@@ -149,21 +124,9 @@ def _most_frequent(
 
 
 def mask_blocks(native: NativeScores, share: float, seed: int) -> NativeScores:
-    """Hide in some samples the muscles that another, randomly chosen sample lacks.
+    """Hide in a share (0-1) of samples the muscles that another, randomly chosen one lacks.
 
-    Parameters
-    ----------
-    native : NativeScores
-        Training samples.
-    share : float
-        Share of samples to mask, 0-1.
-    seed : int
-        Of the draws.
-
-    Returns
-    -------
-    NativeScores
-        The same samples; a sample that would keep fewer than two muscles stays as it was.
+    A sample that would keep fewer than two muscles stays as it was.
     """
     random = np.random.default_rng(seed)
     count = len(native.values)

@@ -14,11 +14,11 @@ from bids_app.cli import main
 from bids_app.errors import AppError, ExitCode
 from bids_app.group import level
 from bids_app.group.training import (
-    checkpoint_folder,
+    _checkpoint_folder,
+    _refuse_existing_model,
     end_training,
     model_folder,
     put_in_place,
-    refuse_existing_model,
 )
 from bids_app.options.listing import listing
 from bids_app.options.settings import Settings
@@ -302,7 +302,7 @@ def stage(settings: Settings, content: str) -> Path:
 
 def assert_refused(settings: Settings) -> None:
     with pytest.raises(AppError) as caught:
-        refuse_existing_model(settings)
+        _refuse_existing_model(settings)
     assert caught.value.message == (
         f"There is a model first already: {settings.output_dir / 'models' / 'first'}."
     )
@@ -311,14 +311,14 @@ def assert_refused(settings: Settings) -> None:
 
 
 def test_a_model_may_be_replaced_until_its_training_has_ended(settings: Settings) -> None:
-    refuse_existing_model(settings)
+    _refuse_existing_model(settings)
     put_in_place(settings, stage(settings, "{}"))
     assert (model_folder(settings) / "model.json").read_text() == "{}"
-    refuse_existing_model(settings)
+    _refuse_existing_model(settings)
     end_training(settings)
     assert not (settings.output_dir / "logs" / "training" / "first").exists()
     assert_refused(settings)
-    refuse_existing_model(replace(settings, overwrite=True))
+    _refuse_existing_model(replace(settings, overwrite=True))
 
 
 def test_an_earlier_model_is_not_taken_for_that_of_a_killed_run(settings: Settings) -> None:
@@ -333,13 +333,13 @@ def test_an_earlier_model_is_not_taken_for_that_of_a_killed_run(settings: Settin
 def test_checkpoints_of_a_search_alone_protect_nothing_and_free_nothing(
     settings: Settings,
 ) -> None:
-    checkpoint_folder(settings).mkdir(parents=True)
-    refuse_existing_model(settings)
+    _checkpoint_folder(settings).mkdir(parents=True)
+    _refuse_existing_model(settings)
     model_folder(settings).mkdir(parents=True)
     assert_refused(settings)
 
 
 def test_versions_have_their_own_checkpoints(settings: Settings) -> None:
-    assert checkpoint_folder(settings) == (
+    assert _checkpoint_folder(settings) == (
         settings.output_dir / "logs" / "training" / "first" / __version__
     )

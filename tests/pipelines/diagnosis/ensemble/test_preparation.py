@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.impute import KNNImputer
 
-from pipelines.diagnosis.ensemble.preparation import Preparation, impute
+from pipelines.diagnosis.ensemble.preparation import Preparation, _impute
 from pipelines.errors import DataError
 
 
@@ -105,7 +105,7 @@ def test_equals_scikit_learn_for_every_number_of_neighbours(donors, rows, column
     reference[:, 0], values[:, 0] = random.normal(size=donors), random.normal(size=rows)
     reference[0] = random.normal(size=columns)
 
-    filled = impute(reference, values, [1, 3, 30])
+    filled = _impute(reference, values, [1, 3, 30])
 
     for k, ours in filled.items():
         theirs = KNNImputer(n_neighbors=k).fit(reference)
@@ -115,7 +115,7 @@ def test_equals_scikit_learn_for_every_number_of_neighbours(donors, rows, column
 def test_own_rows_are_filled_from_the_others():
     rows = np.array([[0, 0], [1, np.nan], [1.2, 5], [9, 7]], np.float32)
 
-    filled = impute(rows, rows, [1, 2])
+    filled = _impute(rows, rows, [1, 2])
 
     assert filled[1][1, 1] == 5
     assert filled[2][1, 1] == 2.5
@@ -126,7 +126,7 @@ def test_feature_of_nobody_and_row_without_anything_get_the_mean():
     reference = np.array([[-1, np.nan], [1, np.nan]], np.float32)
     values = np.array([[np.nan, np.nan], [1, np.nan], [np.nan, 3]], np.float32)
 
-    filled = impute(reference, values, [1])[1]
+    filled = _impute(reference, values, [1])[1]
 
     np.testing.assert_array_equal(filled, [[0, 0], [1, 0], [0, 3]])
 
@@ -134,19 +134,19 @@ def test_feature_of_nobody_and_row_without_anything_get_the_mean():
 def test_many_rows_equal_few(monkeypatch):
     random = np.random.default_rng(0)
     reference, values = with_gaps(random, 30, 5, 0.3), with_gaps(random, 25, 5, 0.3)
-    whole = impute(reference, values, [4])[4]
+    whole = _impute(reference, values, [4])[4]
     monkeypatch.setattr("pipelines.diagnosis.ensemble.preparation._CHUNK", 7)
 
-    np.testing.assert_array_equal(impute(reference, values, [4])[4], whole)
+    np.testing.assert_array_equal(_impute(reference, values, [4])[4], whole)
 
 
 def test_input_is_not_changed():
     values = np.array([[np.nan, 1]], np.float32)
-    impute(np.ones((3, 2), np.float32), values, [1])
+    _impute(np.ones((3, 2), np.float32), values, [1])
     assert np.isnan(values[0, 0])
 
 
 @pytest.mark.parametrize("rows", [0, 3])
 def test_complete_rows_stay(rows):
     values = np.arange(2 * rows, dtype=np.float32).reshape(rows, 2)
-    np.testing.assert_array_equal(impute(np.ones((3, 2), np.float32), values, [2])[2], values)
+    np.testing.assert_array_equal(_impute(np.ones((3, 2), np.float32), values, [2])[2], values)
