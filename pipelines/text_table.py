@@ -1,16 +1,22 @@
-"""Read a table of text as it stands: every cell a string, every row with its line number."""
+"""Read tables: of people, as they stand, every cell a string; our own, with types."""
 
 import csv
 import io
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from gzip import BadGzipFile
 from itertools import islice
-from typing import TYPE_CHECKING, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from pipelines.errors import DataError, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
+
+MISSING = "n/a"
+"""What stands in a cell without a value."""
 
 LINE = "line"
 """Name of the index: line in the file; the header is line 1."""
@@ -79,6 +85,44 @@ def iterate_text_table(
     with _as_data_errors(source):
         columns = _columns(stream.readline(), source, separator)
         yield from _parts(stream, columns, source, separator, rows)
+
+
+def read_own_table(
+    source: "Path | BinaryIO | TextIO", columns: list[str] | None = None
+) -> "pd.DataFrame":
+    """Read a table that this software wrote.
+
+    Parameters
+    ----------
+    source : Path or file
+        Tab-separated text; compressed if the path ends in ``.gz``.
+    columns : list of str or None
+        Read only these.
+
+    Returns
+    -------
+    DataFrame
+        ``n/a`` is missing; columns of numbers are numbers.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged or lacks one of the columns.
+    """
+    import pandas as pd
+
+    try:
+        return pd.read_csv(
+            source,
+            sep="\t",
+            usecols=columns,
+            keep_default_na=False,
+            na_values=[MISSING],
+            encoding="utf-8",
+            low_memory=False,
+        )
+    except (EOFError, BadGzipFile, zlib.error) as error:
+        raise ValueError(str(error)) from error
 
 
 @contextmanager

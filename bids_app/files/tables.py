@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.files.reading import read_text
+from pipelines.text_table import MISSING, read_text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pipelines.arrays import Integer
 
 
-MISSING = "n/a"
 _NUMBER = "%.6g"
 # Rows that are text at the same time.
 _ROWS = 100_000
@@ -63,8 +63,6 @@ def read_tsv(path: Path) -> "pd.DataFrame":
         As :func:`~.reading.read_text`; ``BAD_DATA`` if the file is no table or holds more
         than ``MOST_ROWS`` rows or ``MOST_BYTES`` bytes. The message names the line.
     """
-    from pipelines.text_table import read_text_table
-
     _check_size(path)
     text = read_text(path)
     if "\0" in text:

@@ -1,12 +1,19 @@
 """Tables of text are read as they stand, and files that are no such table are refused."""
 
+import gzip
 import io
+import math
 from pathlib import Path
 
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.text_table import iterate_text_table, read_text_rows, read_text_table
+from pipelines.text_table import (
+    iterate_text_table,
+    read_own_table,
+    read_text_rows,
+    read_text_table,
+)
 
 
 def read(text, **options):
@@ -139,3 +146,44 @@ def test_a_workbook_is_no_text(tmp_path: Path) -> None:
     ):
         read_text_table(stream, "scores.tsv")
     assert "workbook" in error.value.hint
+
+
+def test_our_own_tables_have_types(tmp_path) -> None:
+    path = tmp_path / "t.tsv.gz"
+    path.write_bytes(gzip.compress(b"a\tb\tc\n1\t0.5\tNA\n2\tn/a\tx\n"))
+    table = read_own_table(path)
+    assert table["a"].tolist() == [1, 2]
+    assert table["b"][0] == 0.5
+    assert math.isnan(table["b"][1])
+    assert table["c"].tolist() == ["NA", "x"]
+    assert read_own_table(path, ["c"]).columns.tolist() == ["c"]
+    assert read_own_table(io.BytesIO(b"a\n1\n"))["a"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "problem"),
+    [
+        (b"", None, "No columns to parse"),
+        (b"a\tb\n1\t2\n3\t4\t5\t6\n", None, "Expected 2 fields in line 3, saw 4"),
+        (b"a\n\xff\n", None, "can't decode byte 0xff"),
+        (b"b\n1\n", ["a"], "do not match columns"),
+    ],
+)
+def test_damaged_tables_of_our_own_are_value_errors(tmp_path, content, columns, problem) -> None:
+    (tmp_path / "t.tsv").write_bytes(content)
+    with pytest.raises(ValueError, match=problem):
+        read_own_table(tmp_path / "t.tsv", columns)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (gzip.compress(b"a\n" + bytes(range(97, 123)) * 100)[:-10], "ended before the end"),
+        (gzip.compress(b"a\n")[:10] + b"\xff" * 20, "invalid"),
+        (b"a\n1\n", "Not a gzipped file"),
+    ],
+)
+def test_damaged_compressed_tables_are_value_errors(tmp_path, content, problem) -> None:
+    (tmp_path / "t.tsv.gz").write_bytes(content)
+    with pytest.raises(ValueError, match=problem):
+        read_own_table(tmp_path / "t.tsv.gz")

@@ -4,10 +4,8 @@ The page is always made from the files, right after they were written and with `
 so that it can hold nothing that the files do not.
 """
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from gzip import BadGzipFile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ from bids_app.errors import AppError, ExitCode
 from bids_app.files.group_files import SUMMARY, find_table, table_names
 from bids_app.files.provenance import RunInfo
 from bids_app.files.sidecars import read_json_file
+from pipelines.text_table import read_own_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,19 +87,9 @@ def read_group_content(folder: Path, root: Path, run: RunInfo) -> GroupContent:
 
 
 def _read_table(path: Path, columns: list[str] | None = None) -> "pd.DataFrame":
-    import pandas as pd
-
     try:
-        return pd.read_csv(
-            path,
-            sep="\t",
-            usecols=columns,
-            keep_default_na=False,
-            na_values=["n/a"],
-            low_memory=False,
-        )
-    # Most kinds of damage, and a column that is not there; or of a compressed file.
-    except (ValueError, EOFError, BadGzipFile, zlib.error) as error:
+        return read_own_table(path, columns)
+    except ValueError as error:
         raise AppError(
             f"{path} is not a table: {error}.", ExitCode.BAD_DATA, "Run the group level again."
         ) from error

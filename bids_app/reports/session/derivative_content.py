@@ -11,7 +11,7 @@ can hold nothing that the files do not. Of the JSON sidecars it uses, beside ``Q
 - all: the keys that ``report.yaml`` lists under ``settings``.
 """
 
-import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,9 @@ from bids_app.reports.session.content import (
     StackContent,
 )
 from bids_app.session_id import SessionId
+from pipelines.errors import DataError
 from pipelines.geometry import to_canonical
+from pipelines.text_table import read_own_table, read_text_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,9 +171,9 @@ def _read_lookup(path: Path) -> dict[int, LabelEntry]:
                 row["muscle"],
                 row["side"],
             )
-            for row in csv.DictReader(read_text(path).splitlines(), delimiter="\t")
+            for _, row in read_text_rows(read_text(path), str(path))
         }
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, DataError) as error:
         raise AppError(
             f"{path} is not a look-up table of muscles: {error!r}.",
             ExitCode.BAD_DATA,
@@ -180,17 +182,11 @@ def _read_lookup(path: Path) -> dict[int, LabelEntry]:
 
 
 def _read_table(path: Path | None) -> "pd.DataFrame | None":
-    import io
-
-    import pandas as pd
-
     if path is None:
         return None
     try:
-        return pd.read_csv(
-            io.StringIO(read_text(path)), sep="\t", keep_default_na=False, na_values=["n/a"]
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        return read_own_table(io.StringIO(read_text(path)))
+    except ValueError as error:
         raise AppError(
             f"{path} is not a table: {error}.", ExitCode.BAD_DATA, _COMPUTE_AGAIN
         ) from error

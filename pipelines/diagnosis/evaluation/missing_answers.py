@@ -9,7 +9,7 @@ of the model that the reader has not named for the case, without repetition. Dra
 import numpy as np
 
 from pipelines.arrays import Float64, Int64
-from pipelines.diagnosis.evaluation.reader_answers import MISSING
+from pipelines.diagnosis.evaluation.reader_answers import NO_ANSWER
 
 
 def expected_hits(answers: Int64, truth: Int64, n_classes: int) -> Float64:
@@ -18,7 +18,7 @@ def expected_hits(answers: Int64, truth: Int64, n_classes: int) -> Float64:
     Parameters
     ----------
     answers : ndarray of int64, shape (rows, ranks)
-        Class numbers, ``MISSING`` or ``OTHER``.
+        Class numbers, ``NO_ANSWER`` or ``OTHER``.
     truth : ndarray of int64, shape (rows,)
         True class of each row.
     n_classes : int
@@ -32,7 +32,7 @@ def expected_hits(answers: Int64, truth: Int64, n_classes: int) -> Float64:
     """
     right = answers == truth[:, None]
     named = np.cumsum(right, axis=1) > 0
-    gaps = np.cumsum(answers == MISSING, axis=1)
+    gaps = np.cumsum(answers == NO_ANSWER, axis=1)
     unnamed = n_classes - (answers >= 0).sum(axis=1)
     chance = np.minimum(gaps / np.maximum(unnamed, 1)[:, None], 1.0)
     return np.where(right.any(axis=1)[:, None], named, chance).astype(np.float64)
@@ -44,7 +44,7 @@ def fill_at_random(answers: Int64, n_classes: int, rng: np.random.Generator) -> 
     Parameters
     ----------
     answers : ndarray of int64, shape (rows, ranks)
-        Class numbers, ``MISSING`` or ``OTHER``.
+        Class numbers, ``NO_ANSWER`` or ``OTHER``.
     n_classes : int
         Number of diagnoses.
     rng : numpy Generator
@@ -53,14 +53,14 @@ def fill_at_random(answers: Int64, n_classes: int, rng: np.random.Generator) -> 
     Returns
     -------
     ndarray of int64, shape (rows, ranks)
-        A gap stays ``MISSING`` only when every diagnosis is named already.
+        A gap stays ``NO_ANSWER`` only when every diagnosis is named already.
     """
     row, rank = np.nonzero(answers >= 0)
     keys = rng.random((len(answers), n_classes))
     keys[row, answers[row, rank]] = np.inf
     shuffled = np.argsort(keys, axis=1)  # the diagnoses that are named already come last
     free = np.isfinite(keys).sum(axis=1)
-    gaps = answers == MISSING
+    gaps = answers == NO_ANSWER
     turn = np.cumsum(gaps, axis=1) - 1
     filled = np.take_along_axis(shuffled, np.clip(turn, 0, n_classes - 1), axis=1)
     return np.where(gaps & (turn < free[:, None]), filled, answers)

@@ -16,7 +16,7 @@ _RANK_PREFIX = "rank"
 # Word for a diagnosis that the model does not know: a wrong answer.
 _OTHER = "other"
 # Numbers in the answers array for "no answer" and for a diagnosis outside the model.
-MISSING, OTHER = -1, -2
+NO_ANSWER, OTHER = -1, -2
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ReaderAnswers:
     cases : DataFrame, one row per reader and case
         ``reader`` and the case columns of the table.
     answers : ndarray of int64, shape (rows, ranks)
-        Class numbers in order of preference; ``MISSING`` where the reader gave none, ``OTHER``
+        Class numbers in order of preference; ``NO_ANSWER`` where the reader gave none, ``OTHER``
         for a diagnosis outside the model.
     """
 
@@ -80,7 +80,7 @@ def read_answers(
         raise DataError(f"{_case(cases, int(np.argmax(repeated)))} is there more than once")
     named = wide[ranks].astype("object")
     text = named.where(named.notna(), "").astype(str).apply(lambda column: column.str.strip())
-    numbers = {name: k for k, name in enumerate(classes)} | {"": MISSING, "n/a": MISSING}
+    numbers = {name: k for k, name in enumerate(classes)} | {"": NO_ANSWER, "n/a": NO_ANSWER}
     numbers |= {name: OTHER for name in (_OTHER, *other_diagnoses) if name not in numbers}
     for column in ranks:
         unknown = ~text[column].isin(list(numbers))

@@ -15,7 +15,7 @@ from pipelines.arrays import Float64, Int64
 from pipelines.diagnosis.evaluation.intervals import mean_and_sd, wilson_interval
 from pipelines.diagnosis.evaluation.missing_answers import drawn_hits, expected_hits
 from pipelines.diagnosis.evaluation.predictions import check_probabilities, true_ranks
-from pipelines.diagnosis.evaluation.reader_answers import MISSING, ReaderAnswers
+from pipelines.diagnosis.evaluation.reader_answers import NO_ANSWER, ReaderAnswers
 from pipelines.diagnosis.trust.checks import check_labels, check_length
 from pipelines.errors import DataError
 
@@ -178,7 +178,7 @@ def reader_table(
                     "model_accuracy": float((model_rank[cases.row[own]] <= k).mean()),
                     "drawn_mean": float(mean[k - 1]),
                     "drawn_sd": float(sd[k - 1]),
-                    "n_missing": int((answers.answers[own, :k] == MISSING).sum()),
+                    "n_missing": int((answers.answers[own, :k] == NO_ANSWER).sum()),
                 }
             )
     rows += _readers_rows(np.stack(curves), model_rank, answers)
@@ -199,7 +199,7 @@ def reader_case_table(
         ``diagnosis`` (missing where none was given; ``'other'`` outside the model), ``right``.
     """
     ranks = answers.answers.shape[1]
-    names = np.asarray([*classes, "other", None], dtype=object)  # OTHER is -2, MISSING is -1
+    names = np.asarray([*classes, "other", None], dtype=object)  # OTHER is -2, NO_ANSWER is -1
     model = np.argsort(-cases.probabilities, axis=1, kind="stable")[:, :ranks]
     _, first = np.unique(cases.row, return_index=True)
     own_cases = answers.cases.iloc[first].assign(reader=MODEL, kind="model")
@@ -255,7 +255,7 @@ def _readers_rows(
             "sd": float(sd[k - 1]),
             "model_accuracy": float((model_rank <= k).mean()),
             "n_cases": len(model_rank),
-            "n_missing": int((answers.answers[:, :k] == MISSING).sum()),
+            "n_missing": int((answers.answers[:, :k] == NO_ANSWER).sum()),
         }
         for k in range(1, curves.shape[1] + 1)
     ]

@@ -33,6 +33,7 @@ from pipelines.diagnosis.trust.near_normal import NearNormal
 from pipelines.diagnosis.trust.novelty import Novelty
 from pipelines.errors import DataError, ModelError
 from pipelines.harmonization.harmonize import Harmonization
+from pipelines.text_table import MISSING, read_own_table
 
 _ARRAYS, _CARD, _TRAINING = "arrays.npz", "MODEL_CARD.md", "training"
 
@@ -198,7 +199,7 @@ def _member_file(number: int) -> str:
 
 
 def _table_file(table: pd.DataFrame) -> bytes:
-    text = table.to_csv(sep="\t", index=False, na_rep="n/a", lineterminator="\n")
+    text = table.to_csv(sep="\t", index=False, na_rep=MISSING, lineterminator="\n")
     return text.encode("utf-8")
 
 
@@ -260,8 +261,6 @@ def _ensemble(
 
 def _read_table(data: bytes, path: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(
-            io.BytesIO(data), sep="\t", na_values=["n/a"], keep_default_na=False, encoding="utf-8"
-        )
-    except (UnicodeDecodeError, ValueError) as error:
+        return read_own_table(io.BytesIO(data))
+    except ValueError as error:
         raise ModelError(f"{path} is no table: {error}.", "Train the model again.") from error

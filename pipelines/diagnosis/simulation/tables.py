@@ -16,13 +16,12 @@ else is simulated, written down by us:
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from io import StringIO
 
 import numpy as np
 import pandas as pd
 
 from pipelines.arrays import Float64
-from pipelines.package_data import package_text
+from pipelines.package_data import package_table
 
 SEXES = ("male", "female")
 
@@ -72,19 +71,14 @@ class Tables:
 @cache
 def read_tables() -> Tables:
     """Return the tables beside this module."""
-    thresholds = _read("thresholds.tsv")["thresholds"]
+    thresholds = package_table(__package__, "thresholds.tsv")["thresholds"]
     return Tables(
-        counts=_read("table1.tsv"),
-        severities=_read("severities.tsv"),
-        patterns=_read("patterns.tsv"),
-        coverage=_read("coverage.tsv"),
+        counts=package_table(__package__, "table1.tsv"),
+        severities=package_table(__package__, "severities.tsv"),
+        patterns=package_table(__package__, "patterns.tsv"),
+        coverage=package_table(__package__, "coverage.tsv"),
         thresholds={
             str(scale): np.array(str(text).split(), dtype=np.float64)
             for scale, text in thresholds.items()
         },
     )
-
-
-def _read(name: str) -> pd.DataFrame:
-    """Return a table beside this module, indexed by its first column."""
-    return pd.read_csv(StringIO(package_text(__package__, name)), sep="\t", index_col=0)

@@ -8,8 +8,8 @@ import pandas as pd
 
 from pipelines.arrays import Bool, Float64, Int64
 from pipelines.errors import DataError, quoted, shortened
+from pipelines.text_table import MISSING
 
-MISSING = "n/a"
 LETTER_SCALE = "2a2b"
 LETTER_GRADES: Mapping[str, float] = {"0": 0.0, "1": 1.0, "2a": 2.0, "2b": 3.0, "3": 4.0}
 """How the written grades of scale 2a2b are coded. The paper names the scale and gives no coding;

@@ -9,9 +9,9 @@ import pandas as pd
 
 from pipelines.arrays import Float64, Int64, Objects
 from pipelines.errors import DataError, quoted, shortened
-from pipelines.harmonization.scores.cells import MISSING, MISSING_ELSEWHERE
+from pipelines.harmonization.scores.cells import MISSING_ELSEWHERE
 from pipelines.package_data import package_rows
-from pipelines.text_table import LINE
+from pipelines.text_table import LINE, MISSING
 
 SEX_WORDS: Mapping[str, str | None] = {
     "m": "M",

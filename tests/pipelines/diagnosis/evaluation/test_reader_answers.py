@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from pipelines.diagnosis.evaluation.reader_answers import MISSING, OTHER, read_answers
+from pipelines.diagnosis.evaluation.reader_answers import NO_ANSWER, OTHER, read_answers
 from pipelines.errors import DataError
 
 CLASSES = ("DMD", "GNE", "VCP")
@@ -16,7 +16,7 @@ WIDE = {
 
 def test_wide_table():
     answers = read_answers(pd.DataFrame(WIDE), CLASSES)
-    assert answers.answers.tolist() == [[0, 1, 2], [1, MISSING, 0], [2, MISSING, MISSING]]
+    assert answers.answers.tolist() == [[0, 1, 2], [1, NO_ANSWER, 0], [2, NO_ANSWER, NO_ANSWER]]
     assert answers.case_columns == ["participant"]
     assert list(answers.cases["reader"]) == ["C", "C", "G"]
 

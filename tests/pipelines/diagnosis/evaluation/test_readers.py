@@ -9,7 +9,7 @@ from pipelines.diagnosis.evaluation.missing_answers import (
     expected_hits,
     fill_at_random,
 )
-from pipelines.diagnosis.evaluation.reader_answers import MISSING, OTHER, read_answers
+from pipelines.diagnosis.evaluation.reader_answers import NO_ANSWER, OTHER, read_answers
 from pipelines.diagnosis.evaluation.readers import match_cases, reader_case_table, reader_table
 from pipelines.errors import DataError
 
@@ -46,12 +46,12 @@ def test_expectation_by_hand(answers):
 
 
 def test_a_named_truth_cannot_be_hit_earlier_by_a_gap():
-    found = expected_hits(np.array([[MISSING, 3]]), np.array([3]), 5)
+    found = expected_hits(np.array([[NO_ANSWER, 3]]), np.array([3]), 5)
     np.testing.assert_array_equal(found, [[0, 1]])
 
 
 def test_a_diagnosis_outside_the_model_takes_no_place_among_the_random_ones():
-    found = expected_hits(np.array([[OTHER, MISSING]]), np.array([3]), 5)
+    found = expected_hits(np.array([[OTHER, NO_ANSWER]]), np.array([3]), 5)
     np.testing.assert_allclose(found, [[0, 0.2]])
 
 
@@ -60,20 +60,20 @@ def test_a_diagnosis_outside_the_model_takes_no_place_among_the_random_ones():
 def test_draws_tend_to_the_expectation(seed):
     rng = np.random.default_rng(seed)
     answers = np.array([rng.permutation(5)[:3] for _ in range(4)])
-    answers[rng.random(answers.shape) < 0.5] = MISSING
+    answers[rng.random(answers.shape) < 0.5] = NO_ANSWER
     truth = rng.integers(5, size=4)
     hits = drawn_hits(answers, truth, 5, draws=3000, seed=seed)
     np.testing.assert_allclose(hits.mean(axis=0), expected_hits(answers, truth, 5), atol=0.05)
 
 
 def test_filling_names_no_diagnosis_twice_and_follows_the_seed():
-    answers = np.array([[2, MISSING, MISSING, MISSING]] * 20)
+    answers = np.array([[2, NO_ANSWER, NO_ANSWER, NO_ANSWER]] * 20)
     filled = fill_at_random(answers, 4, np.random.default_rng(0))
     assert all(sorted(row) == [0, 1, 2, 3] for row in filled)
     np.testing.assert_array_equal(filled, fill_at_random(answers, 4, np.random.default_rng(0)))
     assert len({tuple(row) for row in filled}) > 3
-    more_gaps = fill_at_random(np.full((1, 3), MISSING), 2, np.random.default_rng(0))
-    assert sorted(more_gaps[0].tolist()) == [MISSING, 0, 1]
+    more_gaps = fill_at_random(np.full((1, 3), NO_ANSWER), 2, np.random.default_rng(0))
+    assert sorted(more_gaps[0].tolist()) == [NO_ANSWER, 0, 1]
 
 
 def test_curves_by_hand(answers, cases):
