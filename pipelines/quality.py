@@ -7,7 +7,7 @@ file they judge and shown as lights in the report.
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Level = Literal["pass", "warn", "fail"]
+CheckLevel = Literal["pass", "warn", "fail"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Check:
     """
 
     name: str
-    level: Level
+    level: CheckLevel
     text: str
     value: float | None = None
     unit: str = ""

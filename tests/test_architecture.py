@@ -15,8 +15,14 @@ import pytest
 from tests.import_graph import Import, cycles, imports_of, modules_of
 
 LAYERS = (
-    ("pipelines.arrays", "pipelines.errors", "pipelines.files", "pipelines.package_data"),
-    ("pipelines.columns", "pipelines.geometry", "pipelines.quality", "pipelines.text_table"),
+    (
+        "pipelines.arrays",
+        "pipelines.errors",
+        "pipelines.files",
+        "pipelines.package_data",
+        "pipelines.progress",
+    ),
+    ("pipelines.columns", "pipelines.geometry", "pipelines.quality"),
     ("pipelines.anatomy",),
     ("pipelines.water_fat",),
     ("pipelines.segmentation", "pipelines.quantification", "pipelines.harmonization"),

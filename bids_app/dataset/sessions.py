@@ -30,7 +30,7 @@ from bids_app.dataset.tree import (
 from bids_app.errors import AppError, ExitCode
 from bids_app.session_id import SessionId
 
-LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # Entities that do not tell one stack of a session from another.
 _SHARED_ENTITIES = frozenset({"subject", "session", "part", "echo"})
@@ -88,7 +88,7 @@ class Dataset:
         listing = list_folder(folder)
         labels, misnamed = labels_in(listing.folders, SESSION_PREFIX)
         for name in misnamed:
-            LOGGER.warning(
+            logger.warning(
                 "%s is left out: a session label holds letters, digits and '+' only.", folder / name
             )
         return [None, *labels] if scan_folders(listing) or not labels else [*labels]

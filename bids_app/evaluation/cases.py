@@ -1,6 +1,5 @@
 """Read the images of one scan and compare them."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from bids_app.dataset.label_maps import read_lookup
 from bids_app.errors import AppError, ExitCode, from_pipeline
 from bids_app.files.images import Volume, load_labels, load_volume
+from bids_app.running.logs import LOGGER
 from pipelines.arrays import Bool, Float32, UInt16
 from pipelines.errors import PipelineError
 from pipelines.geometry import same_grid, to_canonical
@@ -20,8 +20,6 @@ from pipelines.water_fat.units import to_percent
 
 if TYPE_CHECKING:
     from pipelines.arrays import Floating
-
-LOGGER = logging.getLogger("myomids")
 
 # A fat fraction map in percent exceeds this inside muscle; one stored as fractions never does.
 LARGEST_FRACTION = 1.5

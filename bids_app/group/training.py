@@ -14,7 +14,7 @@ from bids_app.files.tables import read_tsv
 from bids_app.group.cohort import HarmonizedCohort
 from bids_app.options.settings import Settings
 from bids_app.running.executors import open_executor
-from bids_app.running.logs import LOGGER, Progress, progress_bar
+from bids_app.running.logs import LOGGER, progress_bar
 from bids_app.running.machine import plan_workers
 from bids_app.running.tasks import Executor
 from bids_app.running.work_folder import worker_start
@@ -22,6 +22,7 @@ from bids_app.version import __version__
 from pipelines.diagnosis.model.folder import DESCRIPTION
 from pipelines.errors import DataError
 from pipelines.files import replace_folder, write_text
+from pipelines.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,6 +1,5 @@
 """Ranked diagnoses of one session, straight from its per-muscle tables."""
 
-import logging
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -22,14 +21,13 @@ from bids_app.group.own_results import (
 )
 from bids_app.group.studies import read_people_of
 from bids_app.options.settings import INPUT_NAME, Settings
+from bids_app.running.logs import LOGGER
 from bids_app.session_id import SessionId
 from pipelines.diagnosis.model.folder import DESCRIPTION
 
 if TYPE_CHECKING:
     from pipelines.diagnosis.model.diagnosis_model import DiagnosisModel
     from pipelines.harmonization.scores.native import NativeScores
-
-LOGGER = logging.getLogger("myomids")
 
 
 @cache

@@ -3,7 +3,6 @@
 Diagnosis and report are imported where a session needs them.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +19,12 @@ from bids_app.options.settings import Settings
 from bids_app.participant.labelling import LabelSource
 from bids_app.participant.stack import process_stack
 from bids_app.participant.stack_results import StackTask
+from bids_app.running.logs import LOGGER
 from bids_app.running.outcome import Outcome
 from bids_app.running.resources import ResourceMonitor
 from bids_app.session_id import SessionId
 from bids_app.version import __version__
 from pipelines.files import write_text
-
-LOGGER = logging.getLogger("myomids")
 
 # Key of a marker, and what a message calls it.
 _DIAGNOSIS = "Diagnosis"

@@ -1,18 +1,15 @@
 """One Dixon stack from images to tables: read, fat fraction, labels, measurements, write."""
 
-import logging
-
 from bids_app.errors import from_pipeline
 from bids_app.files.result_writer import SessionWriter
 from bids_app.participant.labelling import LabelSource
 from bids_app.participant.stack_images import read_images
 from bids_app.participant.stack_results import StackResults, StackTask, write_results
+from bids_app.running.logs import LOGGER
 from bids_app.running.resources import ResourceMonitor
 from pipelines.errors import PipelineError
 from pipelines.quantification.options import QuantificationOptions
 from pipelines.quantification.table import add_confidence, measure_muscles
-
-LOGGER = logging.getLogger("myomids")
 
 
 def process_stack(

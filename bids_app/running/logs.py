@@ -4,16 +4,14 @@ import logging
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
 
 from bids_app.errors import AppError, ExitCode
-
-Progress = Callable[[int, int], None]
-
+from pipelines.progress import Progress
 
 LOGGER = logging.getLogger("myomids")
 

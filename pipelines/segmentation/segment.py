@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from pipelines.arrays import Affine, Array, UInt16
+from pipelines.progress import Progress
 from pipelines.quality import Check
 from pipelines.segmentation.channels import ChannelStack, stack_channels
-from pipelines.segmentation.inference.predict import Progress, Segmenter, predict_labels
+from pipelines.segmentation.inference.predict import Segmenter, predict_labels
 from pipelines.segmentation.review.confidence import muscle_confidence, read_calibration
 from pipelines.segmentation.review.continuity import reassign_discontinuous, remove_strays
 from pipelines.segmentation.review.plausibility import check_plausibility

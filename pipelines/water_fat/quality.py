@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipelines.arrays import Affine, Bool, Float32
 from pipelines.geometry import voxel_sizes
-from pipelines.quality import Check, Level
+from pipelines.quality import Check, CheckLevel
 from pipelines.water_fat.fat_fraction import VoxelCounts
 from pipelines.water_fat.grids import MatchedGrids
 from pipelines.water_fat.limbs import Limbs
@@ -207,7 +207,7 @@ def check_left_right(ff: Float32, limbs: Limbs) -> Check:
     difference = left - right
     apart = abs(difference) > LEFT_RIGHT_POINTS
     text += "; a swap is likelier than disease to make such a difference." if apart else "."
-    level: Level = "warn" if apart else "pass"
+    level: CheckLevel = "warn" if apart else "pass"
     return Check("left_right_difference", level, text, difference, "points", LEFT_RIGHT_POINTS)
 
 
@@ -281,7 +281,7 @@ def check_voxels(counts: VoxelCounts) -> list[Check]:
         text = f"Voxels of the body {what}: {number} ({share:.2g} %)."
         if number:
             text += f" {consequences[name]}"
-        level: Level = "warn" if share > threshold else "pass"
+        level: CheckLevel = "warn" if share > threshold else "pass"
         checks.append(Check(name, level, text, share, "%", threshold))
     return checks
 

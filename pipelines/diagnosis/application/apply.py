@@ -19,7 +19,7 @@ from pipelines.diagnosis.application.tables import (
     result_table,
     sample_table,
 )
-from pipelines.diagnosis.explanation.values import Progress, explain_native
+from pipelines.diagnosis.explanation.values import explain_native
 from pipelines.diagnosis.model.diagnosis_model import (
     DiagnosisModel,
     complete_features,
@@ -27,6 +27,7 @@ from pipelines.diagnosis.model.diagnosis_model import (
     muscle_percent,
 )
 from pipelines.harmonization.scores.native import NativeScores
+from pipelines.progress import Progress
 
 
 @dataclass(frozen=True)

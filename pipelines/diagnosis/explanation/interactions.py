@@ -13,9 +13,10 @@ from pipelines.arrays import Float32, Float64
 from pipelines.diagnosis.ensemble.average import Ensemble
 from pipelines.diagnosis.explanation.trees.flat_trees import tile_rows
 from pipelines.diagnosis.explanation.trees.kernel import explain_pairs_tile
-from pipelines.diagnosis.explanation.values import Progress, member_trees
+from pipelines.diagnosis.explanation.values import member_trees
 from pipelines.errors import DataError
 from pipelines.harmonization.scores.native import NativeScores
+from pipelines.progress import Progress
 
 # Groups looked for when nobody says how many.
 DEFAULT_CLUSTERS = 6

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from pipelines.diagnosis.ensemble.average import Ensemble
-from pipelines.diagnosis.explanation.values import Progress, explain_native
+from pipelines.diagnosis.explanation.values import explain_native
 from pipelines.errors import DataError
 from pipelines.harmonization.scores.native import NativeScores
+from pipelines.progress import Progress
 
 if TYPE_CHECKING:
     import shap

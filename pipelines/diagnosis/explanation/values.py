@@ -1,6 +1,6 @@
 """SHAP values of an ensemble: what each feature adds to the margin of each class, per sample."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from pipelines.diagnosis.ensemble.average import Ensemble
 from pipelines.diagnosis.explanation.trees.flat_trees import FlatTrees, flatten_booster, tile_rows
 from pipelines.diagnosis.explanation.trees.kernel import TILE, explain_tile
 from pipelines.harmonization.scores.native import NativeScores
+from pipelines.progress import Progress
 
 # Called with the number of steps done and of all steps.
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pipelines.harmonization.audit.probes import Auc
 from pipelines.harmonization.audit.stages import Stage
 from pipelines.package_data import package_rows
 
-Level = Literal["pass", "warn", "info", "skipped"]
+FindingLevel = Literal["pass", "warn", "info", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Finding:
     lower: float
     upper: float
     n: int
-    level: Level
+    level: FindingLevel
     text: str
 
 
@@ -98,7 +98,7 @@ def judge(
         f"{_STAGES[stage]}{' within a disease' if within == 'disease' else ''} "
         f"(AUC {auc.value:.2f}, limit {limit.value:.2f})."
     )
-    level: Level = "info" if not judged else "warn" if leaks else "pass"
+    level: FindingLevel = "info" if not judged else "warn" if leaks else "pass"
     if level == "warn":
         text = f"{text} {limit.remedy}"
     return Finding(

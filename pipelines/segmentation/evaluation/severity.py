@@ -13,7 +13,8 @@ from scipy import stats
 from pipelines.arrays import Float64
 from pipelines.segmentation.evaluation.agreement import Agreement, agreement
 
-# Reference fat fraction that separates G20- (below) from G20+, %.
+# Reference fat fraction (%) that separates mild (G20-) from severe (G20+) replacement in the
+# literature (Hostin et al. 2023).
 SEVERE_FAT_PERCENT = 20.0
 
 # P value of the Shapiro-Wilk test below which a sample is not taken as normal.

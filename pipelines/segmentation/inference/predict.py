@@ -11,7 +11,7 @@ import functools
 import math
 import operator
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from typing import Any, Literal
 from pipelines.arrays import Affine, Float32, Floating
 from pipelines.errors import DataError, DeviceError, ModelError
 from pipelines.geometry import check_affine
+from pipelines.progress import Progress
 from pipelines.segmentation.catalogue.model_files import ModelFiles
 from pipelines.segmentation.inference.device import resolve_device
 from pipelines.segmentation.inference.export import Prediction, empty_volume, write_slices
@@ -33,7 +34,6 @@ from pipelines.segmentation.inference.sliding_window import (
 from pipelines.segmentation.plans.network_plan import NetworkPlan
 
 Backend = Literal["auto", "torch", "openvino"]
-Progress = Callable[[int, int], None]
 
 # Tiles advance by this share of their size. nnU-Net's 0.5 places them alike in a body of up to one
 # and a half tiles, as nearly every thigh is for the default model; beyond, it costs up to twice as

@@ -12,9 +12,10 @@ import numpy as np
 
 from pipelines.anatomy.vocabulary import Label
 from pipelines.arrays import Affine, Floating
+from pipelines.progress import Progress
 from pipelines.quality import Check
 from pipelines.segmentation.inference.export import UNIT_STEPS, Prediction
-from pipelines.segmentation.inference.predict import Progress, Segmenter, predict_labels
+from pipelines.segmentation.inference.predict import Segmenter, predict_labels
 from pipelines.water_fat.body import body_mask
 from pipelines.water_fat.limbs import Limbs, label_limbs
 

@@ -1,7 +1,7 @@
 """Read a folder of label maps and complete them to thighs, some for training, some held out."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 from pipelines.errors import DataError
 from pipelines.files import atomic_file, sha256
 from pipelines.geometry import to_canonical, voxel_sizes
+from pipelines.progress import Progress
 from pipelines.segmentation.synthesis.anatomy import Thigh, complete_thigh
 from pipelines.segmentation.synthesis.label_cleaning import clean_label_map
 from pipelines.segmentation.synthesis.tissues import MUSCLES
@@ -108,7 +109,7 @@ def complete_all(
     paths: Sequence[Path],
     seeds: Sequence[int],
     cache: Path,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Thigh]:
     """Complete label maps, once per seed, keeping the results in a cache folder.
 

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 
 from pipelines.arrays import Bool, Float32, UInt8
+from pipelines.segmentation.evaluation.severity import SEVERE_FAT_PERCENT
 from pipelines.segmentation.synthesis.anatomy import Thigh
 from pipelines.segmentation.synthesis.canvas import PIXEL_MM, SECTION_MM
 from pipelines.segmentation.synthesis.sampler import Sampler, Scene
@@ -15,8 +16,6 @@ from pipelines.segmentation.synthesis.tissues import CLASS_NAMES, MUSCLES
 
 # Muscles smaller than this in a scan are end slivers, not muscles to be scored.
 SMALLEST_VOLUME_ML = 1.0
-# Fat fraction that separates mild from severe replacement in the literature (Hostin et al. 2023).
-SEVERE_FAT_PERCENT = 20.0
 
 
 @dataclass(frozen=True)

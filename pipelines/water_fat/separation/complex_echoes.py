@@ -11,7 +11,7 @@ from pipelines.water_fat.separation.blocks import Blocks, EchoProducts, echo_pro
 from pipelines.water_fat.separation.echoes import is_in_opposed_triple
 from pipelines.water_fat.separation.field_map import pose
 from pipelines.water_fat.separation.glover import real_part_fit
-from pipelines.water_fat.separation.model import EchoModel
+from pipelines.water_fat.separation.model import R2STAR_LIMITS, EchoModel
 from pipelines.water_fat.separation.options import SeparationOptions
 from pipelines.water_fat.separation.readout import (
     DECISIVE_SHARE,
@@ -23,7 +23,7 @@ from pipelines.water_fat.separation.readout import (
     remove_alternation,
     residual_share,
 )
-from pipelines.water_fat.separation.refinement import R2STAR_LIMITS, Refined, refine
+from pipelines.water_fat.separation.refinement import Refined, refine
 from pipelines.water_fat.separation.solution import Method, Precession, Solution
 from pipelines.water_fat.separation.swap_repair import JudgedField, Reading, choose_with_anatomy
 from pipelines.water_fat.separation.to_real import to_real

@@ -8,7 +8,7 @@ from scipy import ndimage
 from pipelines.arrays import Bool, Float32, Index
 from pipelines.water_fat.separation.blocks import Blocks, EchoProducts, Neighbours, neighbours
 from pipelines.water_fat.separation.candidates import Candidates, find_candidates
-from pipelines.water_fat.separation.model import EchoModel, wrap
+from pipelines.water_fat.separation.model import MODEL_ERROR, EchoModel, wrap
 from pipelines.water_fat.separation.region_merging import (
     IMPOSSIBLE,
     PairCosts,
@@ -18,9 +18,6 @@ from pipelines.water_fat.separation.region_merging import (
     total_cost,
 )
 
-# Share of the signal that a real scan deviates from the model (spectrum, phase, amplitude), which
-# bounds how much a residual may be trusted.
-MODEL_ERROR = 0.03
 # No block outvotes its neighbours: costs of a candidate saturate here.
 LARGEST_BLOCK_COST = 30.0
 # Field difference between neighbours that costs one unit, as a share of the water-fat shift, and

@@ -13,17 +13,15 @@ import numpy as np
 from pipelines.arrays import Bool, Float32
 from pipelines.water_fat.separation.anatomy import Anatomy
 from pipelines.water_fat.separation.magnitude_side import Side, choose_side
-from pipelines.water_fat.separation.model import TYPICAL_R2STAR, EchoModel
-from pipelines.water_fat.separation.neighbourhood import Neighbourhood, Spread
+from pipelines.water_fat.separation.model import R2STAR_LIMITS, TYPICAL_R2STAR, EchoModel
+from pipelines.water_fat.separation.neighbourhood import R2STAR_SPREAD, Neighbourhood
 from pipelines.water_fat.separation.solution import Solution
 
 # Fat fractions (0-1) from which the two fits start.
 STARTS = (0.1, 0.9)
-STEPS = 8
+MAGNITUDE_STEPS = 8
 # Noise takes fat fractions beyond 0 and 1; the model holds on a bit further.
 FRACTION_LIMITS = (-0.3, 1.3)
-R2STAR_SPREAD = Spread(TYPICAL_R2STAR, 30.0)
-R2STAR_LIMITS = (-20.0, 400.0)
 _LARGEST_STEP = 0.2
 _TINY = np.finfo(np.float32).tiny
 
@@ -101,7 +99,7 @@ def _fit(
     """Gauss-Newton fit of amount and fat fraction per voxel, and of R2* shared by neighbours."""
     fraction = np.full(magnitude.shape[1], start, np.float32)
     r2star = np.full_like(fraction, TYPICAL_R2STAR)
-    for _ in range(STEPS):
+    for _ in range(MAGNITUDE_STEPS):
         _, rest, by_fraction, by_decay = _linearized(magnitude, fraction, r2star, model)
         # First the decay with the fraction free, then the fraction with that decay.
         qq = np.maximum((by_fraction**2).sum(axis=0), _TINY)

@@ -16,6 +16,7 @@ import numpy as np
 from pipelines.arrays import Bool, Float32, Index
 from pipelines.water_fat.separation.anatomy import Anatomy
 from pipelines.water_fat.separation.blocks import Neighbours, make_blocks, neighbours
+from pipelines.water_fat.separation.model import MODEL_ERROR
 from pipelines.water_fat.separation.region_merging import (
     PairCosts,
     alternative_costs,
@@ -24,25 +25,23 @@ from pipelines.water_fat.separation.region_merging import (
 )
 
 # Small blocks, because the cancellation of opposed echoes is a thin line.
-BLOCK_MM = 2.4
-STEPS = ((1, 0, 0), (0, 1, 0), (1, 1, 0), (1, -1, 0), (0, 0, 1))
+SIDE_BLOCK_MM = 2.4
+SIDE_STEPS = ((1, 0, 0), (0, 1, 0), (1, 1, 0), (1, -1, 0), (0, 0, 1))
 # Slices farther apart than this say little about each other.
-NEAR_MM = 7.0
+SIDE_NEAR_MM = 7.0
 # Cost of a change between blocks that are alike, of water where anatomy knows fat, and of fat
 # elsewhere.
 CHANGE_COST = 2.0
-FAT_COST = 1.0
+SHELL_FAT_COST = 1.0
 DEEP_FAT_COST = 0.3
 # Differences of the fitted fraction (0-1) and of the logarithm of the signal between blocks that
 # are still alike.
 LIKENESS = 0.03
 LIKE_BRIGHTNESS = 0.15
-# Share of the signal that a real scan deviates from the model, and the cost at which the evidence
-# of one block saturates.
-MODEL_ERROR = 0.03
+# The cost at which the evidence of one block saturates.
 LARGEST_EVIDENCE = 30.0
 # A choice is doubtful if another one costs at most this much more, ...
-DOUBTFUL_COST = 1.0
+DOUBTFUL_SIDE_COST = 1.0
 # ... or, without evidence, if lean tissue could be fat of the usual purity (0-1).
 PLAUSIBLE_FAT = (0.7, 0.95)
 
@@ -88,12 +87,12 @@ def choose_side(
     """
     tissue = np.zeros(anatomy.body.shape, np.bool_)
     tissue.ravel()[voxel] = True
-    blocks = make_blocks(tissue, anatomy.affine, BLOCK_MM)
+    blocks = make_blocks(tissue, anatomy.affine, SIDE_BLOCK_MM)
     # Where each voxel of the blocks' order stands in the order of `voxel`.
     order = np.searchsorted(voxel, blocks.voxel)
     apart = np.clip(fatty.fraction - lean.fraction, 0, 1)[order]
     known = blocks.sum(anatomy.fat.ravel()[blocks.voxel].astype(np.float32)) / blocks.count
-    cost = np.stack([FAT_COST * known, DEEP_FAT_COST * (1 - known)], axis=1)
+    cost = np.stack([SHELL_FAT_COST * known, DEEP_FAT_COST * (1 - known)], axis=1)
     cost *= (blocks.sum(apart) / blocks.count)[:, None]
     if trust_misfit:
         variance = 2 * noise**2 + MODEL_ERROR**2 * energy[order]
@@ -101,7 +100,7 @@ def choose_side(
         for side, signed in enumerate((advantage, -advantage)):
             excess = np.maximum(signed, 0)
             cost[:, side] += LARGEST_EVIDENCE * (1 - np.exp(-excess / LARGEST_EVIDENCE))
-    pairs = neighbours(blocks, STEPS)
+    pairs = neighbours(blocks, SIDE_STEPS)
     fraction = (blocks.sum(lean.fraction[order]) / blocks.count).astype(np.float32)
     brightness = (np.log(blocks.sum(energy[order]) / blocks.count) / 2).astype(np.float32)
     weight = _likeness(pairs, np.minimum.reduceat(apart, blocks.start), fraction, brightness)
@@ -115,7 +114,7 @@ def choose_side(
     number = np.empty(voxel.size, np.intp)
     number[order] = np.repeat(np.arange(label.size), blocks.count)
     is_fat: Bool = (label == 1)[number]
-    doubtful: Bool = (rival <= DOUBTFUL_COST)[number]
+    doubtful: Bool = (rival <= DOUBTFUL_SIDE_COST)[number]
     if not trust_misfit:
         low, high = PLAUSIBLE_FAT
         doubtful |= ~is_fat & (fatty.fraction >= low) & (fatty.fraction <= high)
@@ -129,7 +128,7 @@ def _likeness(pairs: Neighbours, apart: Float32, fraction: Float32, brightness: 
     no_cancellation = np.minimum(apart[a], apart[b]) ** 2
     jump = ((fraction[a] - fraction[b]) / LIKENESS) ** 2
     jump += ((brightness[a] - brightness[b]) / LIKE_BRIGHTNESS) ** 2
-    near = np.minimum(BLOCK_MM / pairs.distance_mm, 1.0)
-    near = np.where(pairs.distance_mm > NEAR_MM, 0.3 * near, near)
+    near = np.minimum(SIDE_BLOCK_MM / pairs.distance_mm, 1.0)
+    near = np.where(pairs.distance_mm > SIDE_NEAR_MM, 0.3 * near, near)
     weight: Float32 = (CHANGE_COST * no_cancellation * np.exp(-jump) * near).astype(np.float32)
     return weight

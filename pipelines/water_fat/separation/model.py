@@ -15,6 +15,12 @@ from pipelines.water_fat.separation.spectra import FatSpectrum
 
 # Decay (1/s) assumed before it is fitted.
 TYPICAL_R2STAR = 40.0
+# Noise may carry R2* (1/s) somewhat below zero; cutting it at zero would bias the mean fat
+# fraction.
+R2STAR_LIMITS = (-20.0, 400.0)
+# Share of the signal that a real scan deviates from the model (spectrum, phase, amplitude), which
+# bounds how much a residual may be trusted.
+MODEL_ERROR = 0.03
 
 # Echo times that miss an even grid by less than this share of a turn over the period of the grid
 # make the residual periodic for all practical purposes.

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from pipelines.arrays import Float32, Index
+from pipelines.water_fat.separation.model import TYPICAL_R2STAR
 
 # Edge lengths of the windows in voxels, in the plane.
 WINDOWS = (3, 5, 9)
@@ -34,6 +35,10 @@ class Spread:
 
     typical: float
     deviation: float
+
+
+# R2* of muscle and fat at 1.5-3 T lies at 20-80 1/s.
+R2STAR_SPREAD = Spread(TYPICAL_R2STAR, 30.0)
 
 
 class Neighbourhood:

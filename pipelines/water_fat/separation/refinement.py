@@ -13,16 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.arrays import Complex64, Float32, Index
-from pipelines.water_fat.separation.model import TYPICAL_R2STAR, EchoModel
-from pipelines.water_fat.separation.neighbourhood import Neighbourhood, Spread, fat_class
+from pipelines.water_fat.separation.model import R2STAR_LIMITS, TYPICAL_R2STAR, EchoModel
+from pipelines.water_fat.separation.neighbourhood import (
+    R2STAR_SPREAD,
+    Neighbourhood,
+    Spread,
+    fat_class,
+)
 
-STEPS = 5
-# R2* of muscle and fat at 1.5-3 T lies at 20-80 1/s.
-R2STAR_SPREAD = Spread(TYPICAL_R2STAR, 30.0)
+REFINEMENT_STEPS = 5
 # The coarse field is right within about 10 Hz; rad/s.
 FIELD_SPREAD = Spread(0.0, 60.0)
-# Noise may carry R2* somewhat below zero; cutting it at zero would bias the mean fat fraction.
-R2STAR_LIMITS = (-20.0, 400.0)
 # Voxels worked on at a time, so that the temporary arrays stay in the processor's cache.
 _CHUNK = 1 << 14
 
@@ -79,7 +80,7 @@ def refine(
     neighbours = Neighbourhood(voxel, image_shape)
     turn = np.zeros_like(field)
     r2star = np.full_like(field, TYPICAL_R2STAR)
-    for _ in range(STEPS):
+    for _ in range(REFINEMENT_STEPS):
         corrected = field + turn / np.float32(2 * np.pi)
         slope, bend, fatty = _normal_equation(signal, corrected, r2star, model)
         # The Gauss-Newton step is dR - i d(turn) = -slope / bend.
