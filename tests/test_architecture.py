@@ -15,13 +15,8 @@ import pytest
 from tests.import_graph import Import, cycles, imports_of, modules_of
 
 LAYERS = (
-    (
-        "pipelines.arrays",
-        "pipelines.errors",
-        "pipelines.files",
-        "pipelines.package_data",
-        "pipelines.progress",
-    ),
+    ("pipelines.arrays", "pipelines.errors", "pipelines.files", "pipelines.progress"),
+    ("pipelines.package_data", "pipelines.text_table"),
     ("pipelines.columns", "pipelines.geometry", "pipelines.quality"),
     ("pipelines.anatomy",),
     ("pipelines.water_fat",),
