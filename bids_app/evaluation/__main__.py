@@ -33,39 +33,18 @@ docs/exit-codes.md. Put the three positional arguments first."""
 
 @dataclass(frozen=True)
 class Options:
-    """What to compare.
-
-    Attributes
-    ----------
-    reference_dir, evaluated_dir, output_dir : Path
-        Folders.
-    maps : Mapping of str to str
-        Folder or file name pattern of the maps, by biomarker.
-    reference_labels, evaluated_labels : str or None
-        Label map or table that says what values mean; None: the table beside each image.
-    """
+    """What to compare; unless labels are given, the table beside each image says what they mean."""
 
     reference_dir: Path
     evaluated_dir: Path
     output_dir: Path
-    maps: Mapping[str, str]
+    maps: Mapping[str, str]  # folder or file name pattern, by biomarker
     reference_labels: str | None = None
     evaluated_labels: str | None = None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the comparison.
-
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        Arguments without the program name; ``sys.argv[1:]`` if None.
-
-    Returns
-    -------
-    int
-        Exit code, see ``docs/exit-codes.md``.
-    """
+    """Run the comparison and return its exit code, see ``docs/exit-codes.md``."""
     start_logging(0)
     try:
         compare_folders(parse_options(sys.argv[1:] if argv is None else argv))

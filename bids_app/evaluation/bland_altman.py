@@ -19,19 +19,7 @@ _DOTS, _LINES, _GREY = "#2a6f97", "#b23a48", "#888888"
 
 @dataclass(frozen=True)
 class Quantity:
-    """A measured quantity whose errors are plotted.
-
-    Attributes
-    ----------
-    key : str
-        For file names.
-    title : str
-        For people.
-    unit : str
-        Unit of its columns.
-    reference, evaluated, error : str
-        Columns of the table of muscles.
-    """
+    """A measured quantity whose errors are plotted, and its columns in the table of muscles."""
 
     key: str
     title: str
@@ -55,23 +43,11 @@ QUANTITIES: Sequence[Quantity] = (
 
 
 def bland_altman_svg(muscles: pd.DataFrame, quantity: Quantity) -> str | None:
-    """Draw the errors of a quantity with bias and limits of agreement.
+    """Draw the errors of a quantity with bias and limits of agreement; None if there is none.
 
     They are drawn against the reference fat fraction with the limit between mild and severe
     infiltration (Figure 5 of Hostin et al. 2023), or, where it is not known, against the mean of
     reference and evaluation (Bland & Altman 1986).
-
-    Parameters
-    ----------
-    muscles : DataFrame
-        Table of muscles.
-    quantity : Quantity
-        What to draw.
-
-    Returns
-    -------
-    str or None
-        An SVG image; None if no muscle has a value.
     """
     known = muscles[muscles[quantity.error].notna()]
     if known.empty:

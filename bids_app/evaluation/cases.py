@@ -36,20 +36,10 @@ class LabelledScan:
 def compare_case(
     reference: LabelledScan, evaluated: LabelledScan, maps: Mapping[str, Path]
 ) -> list[dict[str, Value]]:
-    """Compare two label images of one scan.
+    """Compare two label images of one scan: rows of ``compare_labels``.
 
-    Parameters
-    ----------
-    reference, evaluated : LabelledScan
-        Label images on the same grid. Values that stand for both sides are split into left and
-        right.
-    maps : Mapping of str to Path
-        Maps on the same grid, by name of the biomarker: fat fraction in percent, T2 in ms.
-
-    Returns
-    -------
-    list of dict
-        Rows of :func:`pipelines.segmentation.evaluation.case.compare_labels`.
+    Values that stand for both sides are split into left and right. Maps, by biomarker, are on the
+    same grid: fat fraction in percent, T2 in ms.
 
     Raises
     ------

@@ -15,16 +15,9 @@ from pipelines.segmentation.evaluation.tables import ALL, EvaluationTables, summ
 
 
 def write_evaluation(output_dir: Path, muscles: pd.DataFrame, origin: Mapping[str, Any]) -> None:
-    """Write the tables and figures, each file at once.
+    """Write the table of muscles, its summary and the figures, each file at once.
 
-    Parameters
-    ----------
-    output_dir : Path
-        Existing folder; files of an earlier evaluation are replaced.
-    muscles : DataFrame
-        From :func:`pipelines.segmentation.evaluation.tables.agreement_table`.
-    origin : Mapping
-        What was compared, for the JSON files.
+    `origin` says in the JSON files what was compared; files of an earlier evaluation are replaced.
     """
     summary = summary_table(muscles)
     origin = {"GeneratedBy": [generated_by()], **origin}

@@ -35,21 +35,11 @@ _MAKER = frozenset({"desc", "segmentation"})
 
 @dataclass(frozen=True)
 class ScanImage:
-    """An image and the scan it belongs to.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    entities : Mapping of str to str
-        Entities that say which scan it is of; empty if the name is not BIDS-like.
-    case : str
-        The same as text; for other names what stands before the suffix.
-    """
+    """An image and the scan it belongs to."""
 
     path: Path
-    entities: Mapping[str, str]
-    case: str
+    entities: Mapping[str, str]  # empty if the name is not BIDS-like
+    case: str  # the same as text; for other names what stands before the suffix
 
     def fits(self, other: "ScanImage") -> bool:
         """Tell whether two images may be of the same scan."""
@@ -66,15 +56,7 @@ class ScanImage:
 
 @dataclass(frozen=True)
 class Pairing:
-    """Label images of the same scans.
-
-    Attributes
-    ----------
-    pairs : Sequence of (ScanImage, ScanImage)
-        Reference and evaluated label image.
-    unpaired : Sequence of Path
-        Label images of either folder that have no counterpart.
-    """
+    """Reference and evaluated label images of the same scans, and those without a counterpart."""
 
     pairs: Sequence[tuple[ScanImage, ScanImage]]
     unpaired: Sequence[Path]
@@ -137,15 +119,9 @@ def pair_label_images(reference: Sequence[ScanImage], evaluated: Sequence[ScanIm
 
 
 def find_maps(biomarker: str, place: str) -> list[ScanImage]:
-    """Find the maps of a biomarker.
+    """Find the maps of a biomarker in and below a folder, or by a file name pattern.
 
-    Parameters
-    ----------
-    biomarker : str
-        A key of :data:`MAP_SUFFIXES`.
-    place : str
-        A folder, in and below which images with one of its suffixes are looked for, or a file name
-        pattern with ``*`` (``**`` for any folders).
+    A pattern has ``*`` (``**`` for any folders); in a folder, names end as ``MAP_SUFFIXES`` says.
 
     Raises
     ------
@@ -193,23 +169,12 @@ def best_match(image: ScanImage, candidates: Iterable[ScanImage]) -> ScanImage |
 
 
 def find_lookup(image: Path, folder: Path, chosen: str | None, option: str) -> Path | str:
-    """Return what says the meaning of a label image's values.
-
-    Parameters
-    ----------
-    image : Path
-        Label image below `folder`.
-    folder : Path
-        The folder it was found in.
-    chosen : str or None
-        Label map or table named on the command line; it wins over tables beside images.
-    option : str
-        The option it is named with, for the error message.
+    """Return what says the meaning of a label image's values; a `chosen` map or table wins.
 
     Raises
     ------
     AppError
-        ``BAD_DATA`` if nothing does.
+        ``BAD_DATA`` if nothing does; names the `option` to choose with.
     """
     if chosen is not None:
         return chosen if chosen in label_map_names() else Path(chosen)

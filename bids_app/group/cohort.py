@@ -31,21 +31,11 @@ _SAMPLE_COLUMNS = (
 
 @dataclass(frozen=True)
 class HarmonizedCohort:
-    """Scores of all samples, and how they are made comparable.
-
-    Attributes
-    ----------
-    gathered : Gathered
-        Scores as they were given.
-    native : NativeScores
-        The same for the feature muscles.
-    harmonization : Harmonization
-        Fitted on all samples, or that of the model that is applied.
-    """
+    """Scores of all samples, and how they are made comparable."""
 
     gathered: Gathered
-    native: "NativeScores"
-    harmonization: "Harmonization"
+    native: "NativeScores"  # of the feature muscles
+    harmonization: "Harmonization"  # fitted on all samples, or of the model that is applied
 
     @property
     def labels(self) -> list[str | None]:
@@ -91,20 +81,7 @@ class HarmonizedCohort:
 
 
 def harmonize(gathered: Gathered, how: "HarmonizationOptions | Harmonization") -> HarmonizedCohort:
-    """Bring the scores of all samples to one scale.
-
-    Parameters
-    ----------
-    gathered : Gathered
-        Scores as they were given.
-    how : HarmonizationOptions or Harmonization
-        Options to fit on this cohort, or the harmonization of the model that is applied.
-
-    Raises
-    ------
-    PipelineError
-        If the options do not fit the cohort.
-    """
+    """Bring the scores of all samples to one scale: fit options here, or take what a model has."""
     from pipelines.harmonization.harmonize import Harmonization, fit_harmonization
     from pipelines.harmonization.scores.native import to_native
 
@@ -114,32 +91,14 @@ def harmonize(gathered: Gathered, how: "HarmonizationOptions | Harmonization") -
 
 
 def audit(cohort: HarmonizedCohort, seed: int) -> "pd.DataFrame":
-    """Measure what the features give away, see :func:`pipelines.harmonization.audit.leakage`.
-
-    Returns
-    -------
-    DataFrame
-        One row per measurement.
-
-    Raises
-    ------
-    PipelineError
-        If the cohort is too small.
-    """
+    """Measure what the features give away; ``PipelineError`` if the cohort is too small."""
     from pipelines.harmonization.audit.leakage import leakage_audit
 
     return leakage_audit(cohort.native, cohort.harmonization.options, seed=seed)
 
 
 def harmonization_options(settings: Settings) -> "HarmonizationOptions":
-    """Return what the settings say about harmonization.
-
-    Raises
-    ------
-    AppError, PipelineError
-        ``USAGE`` if a choice is unknown, impossible or without effect; if the threshold table is
-        damaged.
-    """
+    """Return what the settings say about harmonization; ``USAGE`` if a choice cannot be."""
     from pipelines.errors import DataError
     from pipelines.harmonization.harmonize import HarmonizationOptions
     from pipelines.harmonization.thresholds import read_thresholds

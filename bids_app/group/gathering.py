@@ -34,37 +34,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OwnStudy:
-    """Results of the participant level in one output folder.
-
-    Attributes
-    ----------
-    name : str
-        Name of the study.
-    root : Path
-        The output folder.
-    people : Path or None
-        Dataset whose ``participants.tsv`` tells about the participants.
-    results : tuple of OwnResult
-        Complete sessions.
-    """
+    """Results of the participant level in one output folder."""
 
     name: str
     root: Path
-    people: Path | None
+    people: Path | None  # dataset whose participants.tsv tells about the participants
     results: tuple[OwnResult, ...]
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Everything that is gathered.
-
-    Attributes
-    ----------
-    own : tuple of OwnStudy
-        Our own results.
-    studies : tuple of Study
-        Score tables of BIDS_DIR and of the studies named on the command line.
-    """
+    """All that is gathered: our own results, and score tables of BIDS_DIR and named studies."""
 
     own: tuple[OwnStudy, ...]
     studies: tuple[Study, ...]
@@ -72,27 +52,13 @@ class Sources:
 
 @dataclass(frozen=True)
 class Gathered:
-    """The cohort as it was scored.
-
-    Attributes
-    ----------
-    table : ScoreTable
-        Every score on its own scale, and what is known of the people.
-    inputs : dict of str to str
-        SHA-256 of every file read, by BIDS URI.
-    origins : dict of str to {'', 'phantom', 'simulated'}
-        For each study, whether its data are not of people.
-    long_names : dict of str to str
-        Full names of diagnoses, where a ``participants.json`` has them.
-    doubts : list of str
-        What should be known about the scores before they are used.
-    """
+    """The cohort as it was scored."""
 
     table: "ScoreTable"
-    inputs: dict[str, str]
-    origins: dict[str, DataOrigin]
-    long_names: dict[str, str]
-    doubts: list[str]
+    inputs: dict[str, str]  # SHA-256 of every file read, by BIDS URI
+    origins: dict[str, DataOrigin]  # by study: '', 'phantom' or 'simulated'
+    long_names: dict[str, str]  # of diagnoses, where a participants.json has them
+    doubts: list[str]  # what should be known about the scores before they are used
 
 
 def find_sources(settings: Settings) -> Sources:
@@ -154,13 +120,7 @@ def cautions(sources: Sources) -> list[str]:
 
 
 def read_muscle_names(settings: Settings) -> "MuscleNames":
-    """Return the names of muscles in score tables, with those of ``--muscle-map``.
-
-    Raises
-    ------
-    AppError, PipelineError
-        If the file is damaged or names an unknown muscle.
-    """
+    """Return the names of muscles in score tables, with those of ``--muscle-map``."""
     from pipelines.harmonization.scores.names import default_names
 
     names = default_names()
@@ -172,21 +132,7 @@ def read_muscle_names(settings: Settings) -> "MuscleNames":
 
 
 def gather(sources: Sources, names: "MuscleNames") -> Gathered:
-    """Read every table.
-
-    Parameters
-    ----------
-    sources : Sources
-        From :func:`find_sources`.
-    names : MuscleNames
-        Names of muscles in score tables.
-
-    Raises
-    ------
-    AppError, PipelineError
-        If a table is damaged or holds something that cannot be used; the message names file, row
-        and column. If one table stands in two studies.
-    """
+    """Read every table; errors name file, row and column, or a table that stands in two studies."""
     from pipelines.harmonization.scores.score_table import ScoreTable
 
     _check_copies(sources)

@@ -56,22 +56,7 @@ def find_results(
     participants: Collection[str] = (),
     sessions: Collection[str] = (),
 ) -> list[OwnResult]:
-    """Find the complete sessions of an output folder, in natural order.
-
-    Parameters
-    ----------
-    study : str
-        Name to give them.
-    root : Path
-        Output folder of the participant level.
-    participants, sessions : collection of str
-        Labels to take; all if empty.
-
-    Raises
-    ------
-    AppError
-        ``IO_FAILURE`` if a marker is damaged.
-    """
+    """Find the complete sessions of an output folder, in natural order; no label takes all."""
     found = []
     for session in _session_names(root / COMPLETE_SESSIONS):
         if participants and session.participant not in participants:
@@ -90,13 +75,7 @@ def result_of(study: str, root: Path, session: SessionId, marker: Mapping[str, A
 
 
 def doubts(results: Sequence[OwnResult], root: Path) -> list[str]:
-    """Say what about the results of a folder should be known before they are used.
-
-    Returns
-    -------
-    list of str
-        Sentences: failed sessions, sessions without a muscle, several versions or settings.
-    """
+    """Say what to know before results are used: failures, no muscle, several versions, settings."""
     sentences = []
     failed = [session.name for session in _session_names(root / FAILED_SESSIONS)]
     if failed:
@@ -114,12 +93,7 @@ def doubts(results: Sequence[OwnResult], root: Path) -> list[str]:
 
 
 def read_results(results: Sequence[OwnResult]) -> "pd.DataFrame":
-    """Read the fat fraction of every muscle.
-
-    Parameters
-    ----------
-    results : sequence of OwnResult
-        At least one with a table.
+    """Read the fat fraction of every muscle of results that have a table.
 
     Returns
     -------

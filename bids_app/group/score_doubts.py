@@ -12,17 +12,7 @@ if TYPE_CHECKING:
 
 
 def unscored_rows(text: "pd.DataFrame", table: "ScoreTable", source: str) -> list[str]:
-    """Name the rows of a file that hold no score: they become no sample.
-
-    Parameters
-    ----------
-    text : DataFrame
-        The file, index ``line``.
-    table : ScoreTable
-        What was read from it.
-    source : str
-        Name of the file.
-    """
+    """Name the rows of a file (index ``line``) that hold no score: they become no sample."""
     bare = sorted(set(text.index) - set(table.scores["row"]))
     if not bare:
         return []
@@ -35,17 +25,7 @@ def unscored_rows(text: "pd.DataFrame", table: "ScoreTable", source: str) -> lis
 def undescribed_people(
     participants: Iterable[str], people: "pd.DataFrame | None", source: str
 ) -> list[str]:
-    """Name participants that ``participants.tsv`` does not know, perhaps for a label like 1 for 01.
-
-    Parameters
-    ----------
-    participants : iterable of str
-        Labels.
-    people : DataFrame or None
-        As :func:`bids_app.group.studies.read_people_of`; None says nothing.
-    source : str
-        Where the participants come from.
-    """
+    """Name participants that ``participants.tsv`` lacks, perhaps for a label like 1 for 01."""
     if people is None:
         return []
     unknown = sorted(set(participants) - set(people["participant"]))
@@ -58,13 +38,7 @@ def undescribed_people(
 
 
 def contradictions(samples: "pd.DataFrame") -> list[str]:
-    """Name patients who have several diagnoses or sexes in different samples.
-
-    Parameters
-    ----------
-    samples : DataFrame
-        As in :class:`pipelines.harmonization.scores.score_table.ScoreTable`.
-    """
+    """Name patients who have several diagnoses or sexes in different samples."""
     sentences = []
     for column in ("diagnosis", "sex"):
         kinds = samples.groupby("patient", sort=True)[column].nunique()

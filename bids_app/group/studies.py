@@ -33,40 +33,17 @@ _HEADER = 100_000
 
 @dataclass(frozen=True)
 class Study:
-    """A dataset whose tables are gathered.
-
-    Attributes
-    ----------
-    name : str
-        Name of the study in our tables and of the dataset in BIDS URIs.
-    root : Path
-        The dataset.
-    tables : Mapping of Path to Mapping
-        Score tables, with the content of their sidecars.
-    others : tuple of Path
-        Phenotype tables that name no scale.
-    """
+    """A dataset whose tables are gathered; its name is that in our tables and BIDS URIs."""
 
     name: str
     root: Path
+    # with the content of their sidecars
     tables: Mapping[Path, Mapping[str, Any]] = field(default_factory=dict)
-    others: tuple[Path, ...] = ()
+    others: tuple[Path, ...] = ()  # phenotype tables that name no scale
 
 
 def find_study(name: str, root: Path) -> Study:
-    """Look for score tables in a dataset.
-
-    Parameters
-    ----------
-    name : str
-        Name to give the study.
-    root : Path
-        The dataset.
-
-    Returns
-    -------
-    Study
-        Without tables if it has none.
+    """Look for score tables in a dataset; there may be none.
 
     Raises
     ------
@@ -92,13 +69,7 @@ def find_study(name: str, root: Path) -> Study:
 
 
 def require_tables(study: Study) -> None:
-    """Refuse a study that was named on the command line and holds no scores.
-
-    Raises
-    ------
-    AppError
-        ``INPUT_MISSING``, saying what is missing.
-    """
+    """Refuse a study that was named on the command line and holds no scores."""
     if study.tables:
         return
     found = (
@@ -115,20 +86,9 @@ def require_tables(study: Study) -> None:
 
 
 def read_study(study: Study, names: "MuscleNames") -> "tuple[list[ScoreTable], list[str]]":
-    """Read every score table of a study, with what is known of its people.
+    """Read the score tables of a study, with what is known of its people, and what to know first.
 
-    Returns
-    -------
-    list of ScoreTable
-        One per file.
-    list of str
-        What should be known before they are used.
-
-    Raises
-    ------
-    AppError, PipelineError
-        If a table is damaged or holds a name, scale or value that cannot be used; the message
-        names file, row and column.
+    Errors name file, row and column.
     """
     from pipelines.harmonization.scores.people import columns_by_role
     from pipelines.harmonization.scores.reading import read_scores
@@ -211,13 +171,7 @@ def _check_described_once(people: "pd.DataFrame") -> None:
 def studies_of(
     participants: "pd.Series[str]", people: "pd.DataFrame", default: str
 ) -> "pd.Series[str]":
-    """Return the study of each participant where ``participants.tsv`` names it, else a default.
-
-    Raises
-    ------
-    AppError
-        ``BAD_DATA`` if it names several for one of these participants.
-    """
+    """Return the study that ``participants.tsv`` names for each participant, else a default."""
     rows = people["participant"].isin(set(participants)) & (people["study"] != "")
     named = people.loc[rows, ["participant", "study"]].drop_duplicates()
     several = named[named["participant"].duplicated(keep=False)]

@@ -22,15 +22,7 @@ _DENSITY_BINS = 75
 
 @dataclass(frozen=True)
 class Series:
-    """A named curve.
-
-    Attributes
-    ----------
-    name : str
-        What it shows, for the legend.
-    points : Sequence of (x, y)
-        In units of the drawing, y downwards.
-    """
+    """A named curve; y grows downwards."""
 
     name: str
     points: Sequence[Point]
@@ -38,17 +30,7 @@ class Series:
 
 @dataclass(frozen=True)
 class LineChart:
-    """Curves over two axes that start at the lower left corner.
-
-    Attributes
-    ----------
-    series : Sequence of Series
-        Drawn in this order; the template gives them colours.
-    x_label, y_label : str
-        What the axes show.
-    x_ticks, y_ticks : Sequence of (position, text)
-        Marks on the axes.
-    """
+    """Curves over two axes; marks are (position, text)."""
 
     series: Sequence[Series]
     x_label: str
@@ -59,20 +41,10 @@ class LineChart:
 
 @dataclass(frozen=True)
 class Bar:
-    """One row of a bar chart.
-
-    Attributes
-    ----------
-    label : str
-        What it counts.
-    share : float
-        Length, percent of the longest the chart can hold.
-    text : str
-        The value for a person.
-    """
+    """One row of a bar chart."""
 
     label: str
-    share: float
+    share: float  # percent of the longest the chart can hold
     text: str
 
 
@@ -86,15 +58,7 @@ class HeatMapCell:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """A matrix of shades.
-
-    Attributes
-    ----------
-    rows, columns : Sequence of str
-        Names.
-    cells : Sequence of Sequence of Cell
-        One sequence per row.
-    """
+    """A matrix of shades, one sequence of cells per row."""
 
     rows: Sequence[str]
     columns: Sequence[str]

@@ -22,33 +22,15 @@ class PageSection:
 
 @dataclass(frozen=True)
 class Measure:
-    """A column of the per-muscle table as shown on the page.
-
-    Attributes
-    ----------
-    column : str
-        Name in the per-muscle table.
-    title, unit : str
-        Heading.
-    decimals : int
-        Digits after the point.
-    spread : str or None
-        Column shown after a +/- sign.
-    bar : float or None
-        End of the scale of a bar; None for no bar.
-    difference : str or None
-        Column with the difference between left and right; None if it is not shown.
-    difference_unit : str
-        Its unit.
-    """
+    """A column of the per-muscle table as shown on the page."""
 
     column: str
     title: str
     unit: str
     decimals: int
-    spread: str | None = None
-    bar: float | None = None
-    difference: str | None = None
+    spread: str | None = None  # column shown after a +/- sign
+    bar: float | None = None  # end of the scale of a bar
+    difference: str | None = None  # column with the difference between left and right
     difference_unit: str = ""
 
 
@@ -70,17 +52,7 @@ class ScanKey:
 
 @dataclass(frozen=True)
 class SettingKey:
-    """A setting that is told, and where it stands.
-
-    Attributes
-    ----------
-    sidecar : str
-        Kind of sidecar.
-    key : Sequence of str
-        Keys from the outside inwards.
-    title : str
-        What it is, for a person.
-    """
+    """A setting that is told: the kind of sidecar and the keys, from the outside inwards."""
 
     sidecar: str
     key: Sequence[str]

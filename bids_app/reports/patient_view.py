@@ -13,83 +13,37 @@ _MOST_DIAGNOSES, _MOST_FEATURES = 5, 6
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A ranked diagnosis.
-
-    Attributes
-    ----------
-    name, long_name : str
-        Its names; the second empty if it says nothing more.
-    probability : float
-        Percent.
-    spread : str
-        Standard deviation over the ensemble, percentage points.
-    in_set : bool
-        Whether it belongs to the prediction set.
-    """
+    """A ranked diagnosis; the long name is empty if it says nothing more."""
 
     name: str
     long_name: str
-    probability: float
-    spread: str
+    probability: float  # percent
+    spread: str  # SD over the ensemble, percentage points
     in_set: bool
 
 
 @dataclass(frozen=True)
 class Contribution:
-    """What a feature adds to the margin of the first diagnosis.
-
-    Attributes
-    ----------
-    feature : str
-        Its name.
-    value : str
-        Harmonized value, or how it was filled in.
-    shap : float
-        What it adds.
-    share : float
-        Length of its bar, percent of the longest.
-    """
+    """What a feature adds to the margin of the first diagnosis."""
 
     feature: str
-    value: str
+    value: str  # harmonized value, or how it was filled in
     shap: float
-    share: float
+    share: float  # length of its bar, percent of the longest
 
 
 @dataclass(frozen=True)
 class Patient:
-    """The answer for one sample.
-
-    Attributes
-    ----------
-    sample : str
-        Study, participant and session.
-    known : str
-        Diagnosis that is known already; empty if none is.
-    refused : str
-        Why there is no answer; empty if there is one.
-    message : str
-        What should be known before it is read.
-    flags : Sequence of str
-        Words for flags that are raised.
-    muscles : str
-        How many muscles were scored.
-    diagnoses : Sequence of Diagnosis
-        The first few.
-    set_size : int
-        Diagnoses in the prediction set.
-    contributions : Sequence of Contribution
-        Largest contributions to the first diagnosis.
-    """
+    """The answer for one sample; texts are empty where there is nothing to say."""
 
     sample: str
-    known: str
-    refused: str
+    known: str  # diagnosis that is known already
+    refused: str  # why there is no answer
     message: str
     flags: Sequence[str]
     muscles: str
     diagnoses: Sequence[Diagnosis]
-    set_size: int
+    set_size: int  # diagnoses in the prediction set
     contributions: Sequence[Contribution]
 
 

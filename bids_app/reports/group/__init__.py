@@ -1,1 +1,1 @@
-"""The page of the cohort; call :func:`page.render_group`."""
+"""The page of the cohort: ``content.read_group_content`` and ``page.render_group``."""

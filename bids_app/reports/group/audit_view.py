@@ -17,55 +17,28 @@ _ORDER = {"warn": 0, "pass": 1, "info": 2, "skipped": 3}
 
 @dataclass(frozen=True)
 class FindingRow:
-    """One measurement.
-
-    Attributes
-    ----------
-    level : str
-        ``warn``, ``pass``, ``info`` or ``skipped``.
-    text : str
-        What was found, and the remedy.
-    auc, interval, n : str
-        Figures for a person; empty if not measured.
-    """
+    """One measurement: its level (warn, pass, info or skipped), what was found and the remedy."""
 
     level: str
     text: str
-    auc: str
+    auc: str  # figures for a person; empty if not measured
     interval: str
     n: str
 
 
 @dataclass(frozen=True)
 class AuditView:
-    """What the page says about leaks.
+    """What the page says about leaks."""
 
-    Attributes
-    ----------
-    findings : Sequence of Finding
-        About what the model sees, worst first; of muscles only the worst.
-    others : Sequence of Finding
-        About what the model does not see, and what could not be measured.
-    warnings : int
-        How many findings are leaks.
-    muscles : int
-        Muscles measured beyond those listed.
-    """
-
+    # about what the model sees, worst first; of muscles only the worst
     findings: Sequence[FindingRow]
-    others: Sequence[FindingRow]
+    others: Sequence[FindingRow]  # about what it does not see, and what could not be measured
     warnings: int
-    muscles: int
+    muscles: int  # measured beyond those listed
 
 
 def audit_view(table: "pd.DataFrame") -> AuditView:
-    """Sort the findings.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``group_audit``.
-    """
+    """Sort the findings of ``group_audit``."""
     of_muscles = table["target"].astype(str).str.startswith(_MISSING)
     gaps = table[of_muscles].sort_values("auc", ascending=False)
     shown = [*table[~of_muscles].to_dict("records"), *gaps.head(_MOST_MUSCLES).to_dict("records")]

@@ -17,20 +17,10 @@ _UNKNOWN = "not known"
 
 @dataclass(frozen=True)
 class StudyRow:
-    """A study, or the rest of many.
-
-    Attributes
-    ----------
-    name, origin : str
-        Its name, and a phrase if its data are not of people.
-    samples, patients : int
-        How many.
-    scales, sides, sexes, ages : str
-        What they are, for a person.
-    """
+    """A study, or the rest of many, in words for a person."""
 
     name: str
-    origin: str
+    origin: str  # phrase if its data are not of people
     samples: int
     patients: int
     scales: str
@@ -41,17 +31,7 @@ class StudyRow:
 
 @dataclass(frozen=True)
 class CohortView:
-    """What the page says about the cohort.
-
-    Attributes
-    ----------
-    samples, patients, studies : int
-        How many.
-    rows : Sequence of StudyRow
-        The studies, and all together last if there are several.
-    diagnoses, scales : Sequence of Bar
-        Samples by diagnosis and by scale.
-    """
+    """What the page says about the cohort; the last of several rows is all studies together."""
 
     samples: int
     patients: int
@@ -64,17 +44,7 @@ class CohortView:
 def cohort_view(
     samples: "pd.DataFrame", origins: Mapping[str, str], side_words: Mapping[str, str]
 ) -> CohortView:
-    """Count the samples.
-
-    Parameters
-    ----------
-    samples : DataFrame
-        ``group_scores``.
-    origins : Mapping of str to str
-        Phrase about the data of each study; empty for people.
-    side_words : Mapping of str to str
-        Words for the values of ``sides``.
-    """
+    """Count the samples of ``group_scores``, with words for origins of studies and for sides."""
     patients = samples["study"].astype(str) + "/" + samples["participant"].astype(str)
     frame = samples.assign(patient=patients)
     by_size = list(frame["study"].value_counts().index)

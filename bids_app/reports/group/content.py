@@ -28,27 +28,14 @@ _COLUMNS: Mapping[str, list[str]] = {
 
 @dataclass(frozen=True)
 class GroupContent:
-    """Everything the page of a cohort shows.
+    """Everything the page of a cohort shows."""
 
-    Attributes
-    ----------
-    summary : Mapping
-        Content of ``group_summary.json``.
-    tables : Mapping of str to DataFrame
-        Tables of the group level that are there, by their names in ``group_columns.json``.
-    evaluation : Mapping of str to DataFrame
-        Tables of the evaluation of the model that was trained or applied, if they are there.
-    run : RunInfo
-        How the results were made.
-    files : Mapping of str to str
-        Names of the files of ``tables``.
-    """
-
-    summary: Mapping[str, Any]
+    summary: Mapping[str, Any]  # group_summary.json
+    # those that are there, by their names in group_columns.json
     tables: "Mapping[str, pd.DataFrame]"
-    evaluation: "Mapping[str, pd.DataFrame]"
+    evaluation: "Mapping[str, pd.DataFrame]"  # of the model that was trained or applied
     run: RunInfo
-    files: Mapping[str, str]
+    files: Mapping[str, str]  # names of the files of `tables`
 
 
 def read_group_content(folder: Path, root: Path, run: RunInfo) -> GroupContent:

@@ -25,21 +25,11 @@ class Importance:
 
 @dataclass(frozen=True)
 class AnswerFigures:
-    """What the answers of the cohort were made of, where they name one diagnosis.
-
-    Attributes
-    ----------
-    diagnosis : str
-        The diagnosis.
-    samples, first : int
-        Samples whose explanation of it is drawn, and how many of them have it as first answer.
-    beeswarm, heatmap : ShapFigure
-        The same explanations, by feature and by sample.
-    """
+    """What the answers of the cohort were made of, where they name one diagnosis."""
 
     diagnosis: str
-    samples: int
-    first: int
+    samples: int  # whose explanation of it is drawn
+    first: int  # that have it as first answer
     beeswarm: "ShapFigure"
     heatmap: "ShapFigure"
 

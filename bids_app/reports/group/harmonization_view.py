@@ -16,17 +16,7 @@ _HEIGHT_LABEL = "share of values (highest = 1)"
 
 @dataclass(frozen=True)
 class HarmonizationView:
-    """What the page says about harmonization.
-
-    Attributes
-    ----------
-    before, after : LineChart
-        Distribution of scores brought to 0-100, and of the features made from them.
-    counts : Sequence of (scale, number)
-        Scores by scale, in the order of the curves.
-    facts : Sequence of (title, text)
-        Choices.
-    """
+    """Distribution of scores (brought to 0-100) and of features, by scale, and the choices."""
 
     before: LineChart
     after: LineChart
@@ -37,22 +27,7 @@ class HarmonizationView:
 def harmonization_view(
     trace: "pd.DataFrame", options: Mapping[str, Any], words: Mapping[str, Mapping[str, str]]
 ) -> HarmonizationView | None:
-    """Draw the distributions.
-
-    Parameters
-    ----------
-    trace : DataFrame
-        ``group_trace``.
-    options : Mapping
-        Options of the harmonization.
-    words : Mapping
-        ``methods`` and ``orders`` of ``group_report.yaml``.
-
-    Returns
-    -------
-    HarmonizationView or None
-        None if no score serves a feature.
-    """
+    """Draw the distributions of ``group_trace``; None if no score serves a feature."""
     used = trace[trace["used"].astype(bool)].drop_duplicates(["sample", "muscle"])
     if used.empty:
         return None

@@ -28,15 +28,7 @@ class FigureRow:
 
 @dataclass(frozen=True)
 class FigureTable:
-    """A table of texts.
-
-    Attributes
-    ----------
-    columns : Sequence of str
-        Headings after the first column.
-    rows : Sequence of Row
-        Its rows.
-    """
+    """A table of texts; the headings are those after the first column."""
 
     columns: Sequence[str]
     rows: Sequence[FigureRow]
@@ -44,47 +36,19 @@ class FigureTable:
 
 @dataclass(frozen=True)
 class PerformanceView:
-    """What the page says about a model's performance; None and empty parts are left out.
+    """What the page says about a model's performance; None and empty parts are left out."""
 
-    Attributes
-    ----------
-    sentence : str
-        What was measured on whom.
-    figures : Table
-        One row per figure, one column per model.
-    classes : Table
-        One row per diagnosis.
-    confusion : HeatMap
-        Truth against first answer.
-    roc, precision_recall : LineChart
-        Averages over diagnoses.
-    reliability : LineChart or None
-        Confidence against accuracy.
-    calibration : Table or None
-        Errors of calibration.
-    calibrated : str
-        Whether and how probabilities are calibrated.
-    conformal : Table or None
-        Coverage of prediction sets.
-    subgroups : Sequence of (str, Table)
-        By variable.
-    readers : Table or None
-        Readers and model on the same cases.
-    flags : Table or None
-        How often the flags are raised.
-    """
-
-    sentence: str
-    figures: FigureTable
-    classes: FigureTable
-    confusion: HeatMap
-    roc: LineChart
+    sentence: str  # what was measured on whom
+    figures: FigureTable  # one row per figure, one column per model
+    classes: FigureTable  # one row per diagnosis
+    confusion: HeatMap  # truth against first answer
+    roc: LineChart  # averages over diagnoses, as the next
     precision_recall: LineChart
-    reliability: LineChart | None
+    reliability: LineChart | None  # confidence against accuracy
     calibration: FigureTable | None
     calibrated: str
-    conformal: FigureTable | None
-    subgroups: Sequence[tuple[str, FigureTable]]
+    conformal: FigureTable | None  # coverage of prediction sets
+    subgroups: Sequence[tuple[str, FigureTable]]  # by variable
     readers: FigureTable | None
     flags: FigureTable | None
 
@@ -92,21 +56,7 @@ class PerformanceView:
 def performance_view(
     tables: "Mapping[str, pd.DataFrame]", words: Mapping[str, Any]
 ) -> PerformanceView | None:
-    """Lay out the tables of an evaluation.
-
-    Parameters
-    ----------
-    tables : Mapping of str to DataFrame
-        Tables of :func:`pipelines.diagnosis.evaluation.evaluate.evaluate`; those of whole studies
-        left out begin with ``studies_``.
-    words : Mapping
-        Content of ``group_report.yaml``.
-
-    Returns
-    -------
-    PerformanceView or None
-        None without an evaluation.
-    """
+    """Lay out the tables of an evaluation; those of unseen studies begin with ``studies_``."""
     if "overall" not in tables:
         return None
     first = tables["overall"].iloc[0]

@@ -21,15 +21,7 @@ _MARGIN_MM = 4.0
 
 @dataclass(frozen=True)
 class Window:
-    """The part of the axial plane that is shown.
-
-    Attributes
-    ----------
-    x, y : slice
-        Voxels along array axes 0 and 1.
-    spacing : tuple of float
-        Size of a voxel along these axes, mm.
-    """
+    """The part of the axial plane that is shown: voxels along axes 0 and 1, and their size, mm."""
 
     x: slice
     y: slice
@@ -47,43 +39,13 @@ class Window:
 
 
 def to_screen(volume: Array, index: int, window: Window) -> Array:
-    """Cut one axial slice and turn it the radiological way.
-
-    Parameters
-    ----------
-    volume : ndarray of shape (x, y, z)
-        Canonical volume.
-    index : int
-        Slice along axis 2.
-    window : Window
-        Part to show.
-
-    Returns
-    -------
-    ndarray of shape (rows, columns)
-        Row 0 is anterior, column 0 is the patient's right.
-    """
+    """Cut slice `index` of axis 2 (canonical): row 0 is anterior, column 0 the patient's right."""
     plane = volume[window.x, window.y, index]
     return plane.T[::-1, ::-1]
 
 
 def body_window(fat_fraction: Array, labels: Array | None, affine: Affine) -> Window:
-    """Find the part of the axial plane that holds the body.
-
-    Parameters
-    ----------
-    fat_fraction : ndarray of shape (x, y, z)
-        Percent, NaN outside the body.
-    labels : ndarray of shape (x, y, z) or None
-        Label image, 0 is background.
-    affine : ndarray of shape (4, 4)
-        Affine of both, mm.
-
-    Returns
-    -------
-    Window
-        The whole plane if there is neither a value nor a label.
-    """
+    """Find the part of the axial plane that holds values (NaN elsewhere) or labels, else all."""
     sizes = voxel_sizes(affine)
     bounds = []
     for axis, size in ((0, sizes[0]), (1, sizes[1])):
@@ -100,10 +62,7 @@ def body_window(fat_fraction: Array, labels: Array | None, affine: Affine) -> Wi
 
 
 def shown_slices(fat_fraction: Array, labels: Array | None, maximum: int) -> list[int]:
-    """Choose slices spread evenly over the labelled part, head end first.
-
-    Without labels, the slices that hold any value take their place.
-    """
+    """Choose slices spread evenly over the labels, else over the values, head end first."""
     inside = (np.isfinite(fat_fraction) if labels is None else labels > 0).any(axis=(0, 1))
     if not inside.any():
         inside = np.isfinite(fat_fraction).any(axis=(0, 1))

@@ -42,17 +42,7 @@ _GAP, _CAPTION = 0.02, 0.075
 
 @dataclass(frozen=True)
 class DrawnMuscle:
-    """A muscle as drawn in a figure.
-
-    Attributes
-    ----------
-    entry : LabelEntry
-        Its row in the look-up table.
-    outline : Outline
-        Where it is.
-    fat_fraction : float or None
-        Mean fat fraction of the whole muscle, percent.
-    """
+    """A muscle as drawn in a figure; its fat fraction is the mean of the whole muscle, percent."""
 
     entry: LabelEntry
     outline: Outline
@@ -66,19 +56,7 @@ class DrawnMuscle:
 
 @dataclass(frozen=True)
 class SlicePicture:
-    """One axial slice.
-
-    Attributes
-    ----------
-    index : int
-        Slice along axis 2, counted from the feet.
-    picture : str
-        PNG as a data URI.
-    muscles : Sequence of Muscle
-        Muscles in this slice.
-    x, y : float
-        Upper left corner in the figure, mm.
-    """
+    """One axial slice (from the feet): a PNG as a data URI, at (x, y) in the figure, mm."""
 
     index: int
     picture: str
@@ -89,17 +67,7 @@ class SlicePicture:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with one or more slices at the same scale.
-
-    Attributes
-    ----------
-    slices : Sequence of SlicePicture
-        Slices, head end first.
-    slice_width, slice_height : float
-        Size of a slice, mm.
-    width, height : float
-        Size of the figure, mm.
-    """
+    """A figure with one or more slices at the same scale, head end first; sizes in mm."""
 
     slices: Sequence[SlicePicture]
     slice_width: float
@@ -115,25 +83,10 @@ def mosaic(
     affine: Affine,
     maximum: int,
 ) -> Figure | None:
-    """Lay out slices of the fat fraction map with the outlines of the muscles.
+    """Lay out at most `maximum` slices with outlines of muscles; None if the map holds no value.
 
-    Parameters
-    ----------
-    fat_fraction : ndarray of shape (x, y, z)
-        Percent, NaN where there is no value; canonical order.
-    labels : ndarray of shape (x, y, z) or None
-        Label image on the same grid.
-    lookup : Mapping of int to LabelEntry
-        What the labels mean; values without an entry are not drawn.
-    affine : ndarray of shape (4, 4)
-        Affine of both, mm.
-    maximum : int
-        Most slices to show.
-
-    Returns
-    -------
-    Figure or None
-        None if the map holds no value.
+    Map (percent, NaN where there is no value) and labels have one grid in canonical order; labels
+    that `lookup` does not know are not drawn.
     """
     chosen = shown_slices(fat_fraction, labels, maximum)
     if not chosen:
@@ -165,19 +118,9 @@ def key_slice(
     affine: Affine,
     means: Mapping[tuple[str, str], float],
 ) -> Figure | None:
-    """Prepare the one slice on which the muscles are named and coloured.
+    """Prepare the slice with the most muscles, named and coloured; None without labels.
 
-    Parameters
-    ----------
-    fat_fraction, labels, lookup, affine
-        As for :func:`mosaic`.
-    means : Mapping of (muscle, side) to float
-        Mean fat fraction of whole muscles, percent.
-
-    Returns
-    -------
-    Figure or None
-        One slice, the one with the most muscles; None without any label.
+    `means` holds the mean fat fraction of whole muscles, percent; the rest is as for `mosaic`.
     """
     if not labels.any():
         return None

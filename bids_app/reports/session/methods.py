@@ -27,51 +27,21 @@ class Model:
 
 @dataclass(frozen=True)
 class StackMethods:
-    """How the results of one stack were made.
-
-    Attributes
-    ----------
-    name : str
-        Name of the stack.
-    scan : Sequence of (title, text)
-        What is known about the scan.
-    sources : Sequence of str
-        Input files, as BIDS URIs.
-    fat_fraction : str
-        How the fat fraction map was made.
-    notes : Sequence of str
-        What was special about the images, one sentence each.
-    model : Model or None
-        None if the label maps were not made by a model.
-    label_source : str
-        Where the label maps come from if not from a model.
-    settings : Sequence of (title, text)
-        Choices the results were made with.
-    """
+    """How the results of one stack were made, in words."""
 
     name: str
     scan: Sequence[tuple[str, str]]
-    sources: Sequence[str]
+    sources: Sequence[str]  # input files, as BIDS URIs
     fat_fraction: str
-    notes: Sequence[str]
-    model: Model | None
-    label_source: str
+    notes: Sequence[str]  # what was special about the images, one sentence each
+    model: Model | None  # None if the label maps were not made by a model
+    label_source: str  # where they come from then
     settings: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Methods:
-    """The methods section.
-
-    Attributes
-    ----------
-    stacks : Sequence of StackMethods
-        One per stack.
-    definitions : Sequence of (title, text)
-        What the columns of the tables mean.
-    citations : Sequence of Citation
-        Works these results rest on.
-    """
+    """The methods section: stacks, what the columns of the tables mean, and works to cite."""
 
     stacks: Sequence[StackMethods]
     definitions: Sequence[tuple[str, str]]

@@ -15,24 +15,12 @@ DIFFERENCE = "difference"
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of the table.
-
-    Attributes
-    ----------
-    exact : float
-        Value of the table.
-    text : str
-        Rounded, as shown.
-    spread : str
-        Text after the +/- sign; empty for none.
-    bar : float or None
-        Length of the bar, percent of its scale.
-    """
+    """One number of the table, exact and rounded as shown."""
 
     exact: float
     text: str
-    spread: str = ""
-    bar: float | None = None
+    spread: str = ""  # text after the +/- sign; empty for none
+    bar: float | None = None  # length, percent of its scale
 
 
 @dataclass(frozen=True)
@@ -45,36 +33,16 @@ class Block:
 
 @dataclass(frozen=True)
 class MuscleRow:
-    """A muscle or group.
-
-    Attributes
-    ----------
-    name : str
-        snake_case name.
-    cells : Mapping of (measure column, side or 'difference') to Cell
-        Numbers; what could not be measured is absent.
-    notes : Sequence of str
-        What to know before reading the numbers.
-    """
+    """A muscle or group; what could not be measured has no cell."""
 
     name: str
-    cells: Mapping[tuple[str, str], Cell]
+    cells: Mapping[tuple[str, str], Cell]  # by measure column, and side or 'difference'
     notes: Sequence[str]
 
 
 @dataclass(frozen=True)
 class MuscleTable:
-    """A table with a block of columns per measure.
-
-    Attributes
-    ----------
-    blocks : Sequence of Block
-        Measures that the data have.
-    levels : Mapping of str to Sequence of Row
-        Rows by level: ``muscle``, then ``group``.
-    has_notes : bool
-        Whether any row has a note.
-    """
+    """A table with a block of columns per measure; rows by level: ``muscle``, then ``group``."""
 
     blocks: Sequence[Block]
     levels: Mapping[str, Sequence[MuscleRow]]
@@ -88,26 +56,11 @@ def muscle_rows(
     flags: Mapping[str, str],
     incomplete_group: str = "",
 ) -> MuscleTable:
-    """Arrange the per-muscle table for reading.
+    """Arrange the per-muscle table for reading, in the order in which the muscles first occur.
 
-    Parameters
-    ----------
-    stats : DataFrame
-        One row per muscle (or group) and side, with the columns ``level``, ``muscle``, ``side``.
-    measures : Sequence of Measure
-        What to show; measures without a column are left out.
-    side_order : Sequence of str
-        Order of the columns; sides the data do not have are left out, unknown ones come last.
-    flags : Mapping of str to str
-        Columns that are true where a value needs care, and the note they give.
-    incomplete_group : str
-        Note for a group measured on some of its muscles, with ``{found}`` and ``{all}``; none
-        if empty.
-
-    Returns
-    -------
-    MuscleTable
-        Rows in the order in which the muscles first occur.
+    Measures without a column and sides without data are left out; unknown sides come last. `flags`
+    maps columns that are true where a value needs care to the note they give; `incomplete_group` is
+    the note, with ``{found}`` and ``{all}``, for a group measured on some of its muscles.
     """
     present = list(dict.fromkeys(_side(side) for side in stats["side"]))
     sides = [s for s in side_order if s in present] + [s for s in present if s not in side_order]

@@ -16,42 +16,16 @@ _TOLERANCE_VOXELS = 0.4
 
 @dataclass(frozen=True)
 class Outline:
-    """Outline of one label in one slice.
-
-    Attributes
-    ----------
-    value : int
-        Value of the label.
-    path : str
-        Data of an SVG path, mm from the picture's upper left corner; to be filled with the
-        even-odd rule.
-    center : tuple of float
-        Point (x, y) deepest inside the label, where a text is best put, mm.
-    radius : float
-        Distance from `center` to the outline, mm.
-    """
+    """Outline of one label in one slice, mm from the upper left corner of the picture."""
 
     value: int
-    path: str
-    center: tuple[float, float]
-    radius: float
+    path: str  # of SVG, to be filled with the even-odd rule
+    center: tuple[float, float]  # (x, y) deepest inside, where a text is best put
+    radius: float  # distance from `center` to the outline
 
 
 def outlines(screen: Array, spacing: tuple[float, float]) -> list[Outline]:
-    """Trace every label of a slice.
-
-    Parameters
-    ----------
-    screen : ndarray of shape (rows, columns)
-        Labels as shown (see :func:`bids_app.reports.session.axial.to_screen`); 0 is background.
-    spacing : tuple of float
-        Width and height of a pixel, mm.
-
-    Returns
-    -------
-    list of Outline
-        In the order of the values.
-    """
+    """Trace every label of a slice as shown, by value; 0 is background, pixels are `spacing` mm."""
     found = []
     boxes: Sequence[tuple[slice, ...] | None] = ndimage.find_objects(screen.astype(np.int32))
     for value, box in enumerate(boxes, start=1):
@@ -79,19 +53,9 @@ def _outline(value: int, mask: Array, corner: Array, spacing: tuple[float, float
 
 
 def simplify(line: Float64, tolerance: float) -> Float64:
-    """Leave out points of a line that hardly matter.
+    """Leave out points (n, 2) so that none lies further than `tolerance` from what is left.
 
-    Parameters
-    ----------
-    line : ndarray of shape (n, 2)
-        Points, at least two; the last may be the first.
-    tolerance : float
-        No point lies further from the result, in the unit of the points.
-
-    Returns
-    -------
-    ndarray of shape (m, 2)
-        Some of the points, the first and the last among them.
+    There are at least two; the first and the last are kept, and may be the same.
     """
     kept = np.zeros(len(line), np.bool_)
     kept[[0, -1]] = True

@@ -31,27 +31,11 @@ _FIGURES = {"names": "key_slice", "map": "key_slice", "mosaic": "mosaic"}
 
 @dataclass(frozen=True)
 class StackView:
-    """What the templates draw of one stack; None and empty parts are left out.
+    """What the templates draw of one stack; None and empty parts are left out."""
 
-    Attributes
-    ----------
-    id : str
-        Unique within the page, for anchors.
-    name : str
-        Name of the stack.
-    legend : Sequence of LabelEntry
-        One entry per muscle.
-    key_slice, mosaic : Figure or None
-        Figures.
-    muscles, details : MuscleTable or None
-        Tables.
-    profiles : Profiles or None
-        Charts along the muscles.
-    """
-
-    id: str
+    id: str  # unique within the page, for anchors
     name: str
-    legend: Sequence[LabelEntry]
+    legend: Sequence[LabelEntry]  # one entry per muscle
     key_slice: Figure | None
     mosaic: Figure | None
     muscles: MuscleTable | None

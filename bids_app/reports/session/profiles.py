@@ -21,16 +21,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class ProfileCurve:
-    """Values of one side.
-
-    Attributes
-    ----------
-    side : str
-        Side of the body.
-    pieces : Sequence of Sequence of (x, y)
-        Points from proximal to distal in units of the drawing; a new piece begins after slices
-        without a value.
-    """
+    """Values of one side, proximal to distal; a new piece begins after slices without a value."""
 
     side: str
     pieces: Sequence[Sequence[Point]]
@@ -46,45 +37,18 @@ class Chart:
 
 @dataclass(frozen=True)
 class Profiles:
-    """Charts of all muscles on the same scales.
-
-    Attributes
-    ----------
-    charts : Sequence of Chart
-        In the order of the table.
-    length_mm : float
-        Length of the horizontal scale; 0 is the most proximal slice with any muscle.
-    scale_end : int
-        End of the vertical scale, percent.
-    sides : Sequence of str
-        Sides that occur.
-    """
+    """Charts of all muscles on the same scales; 0 mm is the most proximal slice with any muscle."""
 
     charts: Sequence[Chart]
     length_mm: float
-    scale_end: int
+    scale_end: int  # of the vertical scale, percent
     sides: Sequence[str]
 
 
 def profiles(
     table: "pd.DataFrame", columns: ProfileColumns, side_order: Sequence[str]
 ) -> Profiles | None:
-    """Prepare the charts.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One row per muscle, side and slice; position in mm grows from distal to proximal.
-    columns : ProfileColumns
-        Names of the columns to draw.
-    side_order : Sequence of str
-        Order of the sides.
-
-    Returns
-    -------
-    Profiles or None
-        None if a column is missing or there is no value.
-    """
+    """Prepare the charts; None without a column or value. Position (mm) grows towards proximal."""
     needed = {"muscle", "side", columns.position, columns.value}
     if not needed <= set(table.columns) or not table[columns.value].notna().any():
         return None

@@ -12,29 +12,13 @@ _ORDER = ("fail", "warn", "pass")
 
 @dataclass(frozen=True)
 class Light:
-    """One check as shown.
-
-    Attributes
-    ----------
-    level : str
-        ``pass``, ``warn`` or ``fail``.
-    word : str
-        What the light says besides its colour.
-    title : str
-        What was checked.
-    stack : str
-        Stack it belongs to; empty if there is only one.
-    value, threshold : str
-        Numbers with unit; empty if there are none.
-    text : str
-        What was found and what to do.
-    """
+    """One check as shown: what was found and what to do, beside a level pass, warn or fail."""
 
     level: str
-    word: str
+    word: str  # what the light says besides its colour
     title: str
-    stack: str
-    value: str
+    stack: str  # empty if there is only one
+    value: str  # numbers with unit; empty if there are none
     threshold: str
     text: str
 
@@ -42,20 +26,7 @@ class Light:
 def lights(
     sidecars_of_stacks: Sequence[tuple[str, Sequence[Mapping[str, Any]]]], layout: Layout
 ) -> list[Light]:
-    """Gather the quality checks of all sidecars.
-
-    Parameters
-    ----------
-    sidecars_of_stacks : Sequence of (name, sidecars)
-        Name of each stack and its sidecars, with checks under ``QualityChecks``.
-    layout : Layout
-        Words.
-
-    Returns
-    -------
-    list of Light
-        Worst first, otherwise in the order of the sidecars.
-    """
+    """Gather the quality checks (``QualityChecks``) of each stack's sidecars, the worst first."""
     found = [
         _light(check, stack, layout)
         for stack, sidecars in sidecars_of_stacks

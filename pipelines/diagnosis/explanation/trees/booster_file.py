@@ -22,40 +22,20 @@ _CONSTANTS = {"Z": None, "T": True, "F": False}
 
 @dataclass(frozen=True)
 class BoosterFile:
-    """What a stored booster holds.
+    """What a stored booster of T trees and K classes holds."""
 
-    Attributes
-    ----------
-    content : ndarray of uint8
-        The file.
-    tree_class : ndarray of int64, shape (T,)
-        Class each tree votes for.
-    offsets, counts : ndarray of int64, shape (T, 7)
-        Where the arrays of each tree begin in the file, and their numbers of values, in the order
-        of ``TREE_ARRAYS``.
-    features : int
-        Number of features.
-    base : ndarray of float64, shape (K,)
-        Margin before the first tree.
-    """
-
-    content: UInt8
-    tree_class: Int64
-    offsets: Int64
-    counts: Int64
+    content: UInt8  # the file
+    tree_class: Int64  # (T,): class each tree votes for
+    offsets: Int64  # (T, 7): where the arrays of TREE_ARRAYS begin in the file
+    counts: Int64  # (T, 7): their numbers of values
     features: int
-    base: Float64
+    base: Float64  # (K,): margin before the first tree
 
 
 def read_booster(data: bytes, source: str) -> BoosterFile:
-    """Locate the trees of a multi-class tree booster.
+    """Locate the trees of a multi-class tree booster (``xgboost.Booster.save_raw('ubj')``).
 
-    Parameters
-    ----------
-    data : bytes
-        As ``xgboost.Booster.save_raw('ubj')`` gives them.
-    source : str
-        How messages name it.
+    `source` is how messages name it.
 
     Raises
     ------

@@ -27,7 +27,6 @@ from pipelines.diagnosis.explanation.trees.flat_trees import FlatTrees
 # ruff: noqa: PLR0917
 # Compiled functions take their arrays one by one.
 
-
 # Most rows handled together: loops long enough to hide their start (512 measured faster than 256
 # and 1024), buffers that stay in the cache.
 TILE = 512
@@ -281,18 +280,7 @@ def walk_trees(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915
 
 
 def quadrature(depth: int) -> tuple[Float32, Float32]:
-    """Return Gauss-Legendre nodes and weights on (0, 1), enough for trees of a depth.
-
-    Parameters
-    ----------
-    depth : int
-        Largest number of edges from the root to a leaf.
-
-    Returns
-    -------
-    nodes, weights : ndarray of float32, shape (passes, 3)
-        One row per pass through the trees.
-    """
+    """Return Gauss-Legendre nodes and weights on (0, 1), each (passes, 3), for trees of a depth."""
     passes = max(1, -(-depth // (2 * POINTS)))
     nodes, weights = np.polynomial.legendre.leggauss(POINTS * passes)
     shape = (passes, POINTS)

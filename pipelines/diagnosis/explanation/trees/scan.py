@@ -22,24 +22,10 @@ TREE_ARRAYS: Mapping[str, str] = {
 
 
 def scan_trees(data: bytes, start: int, trees: int) -> tuple[int, Int64, Int64]:
-    """Scan a list of trees.
+    """Scan a list of trees: return its end, and offsets and counts of arrays, each (trees, 7).
 
-    Parameters
-    ----------
-    data : bytes
-        The booster as UBJSON.
-    start : int
-        Position of the first tree.
-    trees : int
-        Number of trees.
-
-    Returns
-    -------
-    end : int
-        Position after the last tree.
-    offsets, counts : ndarray of int64, shape (trees, 7)
-        Where the arrays of each tree begin, and their numbers of values, in the order of
-        ``TREE_ARRAYS``.
+    `start` is the position of the first tree. Offsets say where the arrays of ``TREE_ARRAYS``
+    begin, counts how many values they have.
 
     Raises
     ------
