@@ -99,11 +99,6 @@ def select_inputs(stack: Stack) -> Inputs | Unusable:
 
     Water and fat are preferred to a fat fraction map, because the map hides noise and swaps, and
     finished maps to raw echoes, because the site chose how to make them.
-
-    Returns
-    -------
-    WaterFatPair, FatFractionMap, EchoSeries or Unusable
-        ``Unusable`` tells a person what is lacking.
     """
     scans = stack.scans
     if "water" in scans and "fat" in scans:

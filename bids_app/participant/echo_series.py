@@ -30,28 +30,9 @@ LEAN_BELOW = 50.0
 
 @dataclass(frozen=True)
 class EchoImages:
-    """Echoes of a stack in canonical order, with their acquisition.
+    """Echoes of a stack (x, y, z, echoes) in canonical order, with their acquisition.
 
-    Attributes
-    ----------
-    magnitude : ndarray of shape (x, y, z, echoes)
-        Magnitude images.
-    phase : ndarray of the same shape or None
-        Phase images as stored, or in radians if made from real and imaginary parts.
-    phase_in_radians : bool
-        Whether the unit of the phase is known to be radians.
-    echo_times : EchoTimes
-        One time per echo.
-    field_strength_t : float
-        Main field, T.
-    repetition_time_ms, flip_angle_deg : float or None
-        For the weighting by T1.
-    affine : ndarray of shape (4, 4)
-        Affine, mm.
-    orientation : Orientation
-        Way back to the stored order.
-    notes : tuple of str
-        What a person should know about the files.
+    The phase is as stored, or in radians if it was made from real and imaginary parts.
     """
 
     magnitude: Array
@@ -98,14 +79,7 @@ class EchoImages:
 
 
 def read_echoes(inputs: EchoSeries) -> EchoImages:
-    """Load the echoes of a stack.
-
-    Raises
-    ------
-    AppError
-        If an image cannot be loaded, parts lie on different grids, or the sidecar lacks the echo
-        times or the field strength.
-    """
+    """Load the echoes of a stack; its sidecar must say their times and the field strength."""
     first, affine, orientation, notes = _load(inputs.first)
     magnitude, phase, radians = first, None, False
     if inputs.second is not None:

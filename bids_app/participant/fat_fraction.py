@@ -10,17 +10,7 @@ from pipelines.water_fat.dixon import DixonResult
 
 @dataclass(frozen=True)
 class QuantitativeMap:
-    """A further map on the grid of the fat fraction.
-
-    Attributes
-    ----------
-    data : ndarray of shape (x, y, z)
-        Canonical order.
-    units : str
-        Unit for the sidecar.
-    description : str
-        What it holds.
-    """
+    """A further map on the grid of the fat fraction, with unit and description for its sidecar."""
 
     data: Array
     units: str
@@ -29,17 +19,7 @@ class QuantitativeMap:
 
 @dataclass(frozen=True)
 class FatFraction:
-    """Fat fraction of a stack.
-
-    Attributes
-    ----------
-    dixon : DixonResult
-        Map, body, limbs and checks.
-    details : Mapping
-        Keys for the sidecar: how it was made.
-    maps : Mapping of str to QuantitativeMap
-        Further maps by the ending of their names (``WATER``, ``R2starmap``, ...).
-    """
+    """Fat fraction of a stack, keys for its sidecar, and further maps by their names' endings."""
 
     dixon: DixonResult
     details: Mapping[str, Any]

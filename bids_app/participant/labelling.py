@@ -30,18 +30,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Labelling:
-    """Muscle labels of a stack.
+    """Muscle labels of a stack in our values and canonical order, with sidecar and quality.
 
-    Attributes
-    ----------
-    labels : ndarray of uint16, shape (x, y, z)
-        Values of :func:`pipelines.anatomy.vocabulary.label_values`, canonical order.
-    provenance : Mapping
-        Keys for the sidecar of the label image.
-    checks : tuple of Check
-        Quality of the labels.
-    confidence : DataFrame or None
-        Confidence per ``muscle`` and ``side``; None for label maps made elsewhere.
+    Confidence (a row per ``muscle`` and ``side``) is None for label maps made elsewhere.
     """
 
     labels: UInt16
@@ -54,16 +45,7 @@ class Labelling:
 class LabelSource:
     """Gives every stack its labels; can be sent to worker processes.
 
-    Attributes
-    ----------
-    settings : Settings
-        Choices of the run.
-    model : ModelFiles or None
-        Model to segment with; None if every label map is given, or none is needed.
-    work_dir : Path
-        Folder for converted networks.
-    threads : int
-        Threads of the network.
+    Without a model every label map is given, or none is needed.
     """
 
     settings: Settings
@@ -99,14 +81,7 @@ class LabelSource:
 
 
 def prepare_labels(settings: Settings, work_dir: Path, threads: int) -> LabelSource:
-    """Check before the first session that labels can be had.
-
-    Raises
-    ------
-    AppError
-        ``UNAVAILABLE`` if the model or the device cannot be had; ``INPUT_MISSING`` if a folder of
-        label maps does not exist.
-    """
+    """Check before the first session that labels can be had, and open the model."""
     if settings.derivatives:
         for name, folder in settings.derivatives.items():
             if not folder.is_dir():

@@ -42,17 +42,7 @@ def read_images(inputs: Inputs) -> StackImages:
 
 @dataclass(frozen=True)
 class _WaterFatImages:
-    """Water and fat images on one canonical grid.
-
-    Attributes
-    ----------
-    grids : MatchedGrids
-        The images, and what was done to bring them together.
-    orientation : Orientation
-        Way back to the stored order of the water image.
-    notes : tuple of str
-        What a person should know about the files.
-    """
+    """Water and fat images on one grid, with what a person should know about the files."""
 
     grids: MatchedGrids
     orientation: Orientation
@@ -71,21 +61,7 @@ class _WaterFatImages:
 
 @dataclass(frozen=True)
 class _FatFractionImages:
-    """A fat fraction map in canonical order, and a magnitude image on its grid if there is one.
-
-    Attributes
-    ----------
-    ff : ndarray of shape (x, y, z)
-        Map as stored.
-    signal : ndarray of shape (x, y, z) or None
-        Magnitude image of the same acquisition.
-    affine : ndarray of shape (4, 4)
-        Affine of both, mm.
-    orientation : Orientation
-        Way back to the stored order of the map.
-    notes : tuple of str
-        What a person should know about the files.
-    """
+    """A fat fraction map as stored, and a magnitude image on its grid if there is one."""
 
     ff: Array
     signal: Array | None

@@ -24,24 +24,10 @@ _DTYPES: Mapping[str, str] = {
 
 
 def build_table(table: MuscleTables, data: pd.DataFrame) -> pd.DataFrame:
-    """Give a frame the columns, order and types of a table.
+    """Give a frame the columns, order and types of a table, and a fresh index.
 
-    Parameters
-    ----------
-    table : Table
-        Which table.
-    data : DataFrame
-        Its columns are columns of the table; one that it lacks is missing data.
-
-    Returns
-    -------
-    DataFrame
-        With a fresh index. Missing values are NaN (numbers) or ``pandas.NA``.
-
-    Raises
-    ------
-    KeyError
-        If the frame has a column that the table does not know.
+    A column that the frame lacks is missing data (NaN or ``pandas.NA``); one that the table does
+    not know is a ``KeyError``.
     """
     unknown = {str(name) for name in data} - set(table.columns)
     if unknown:

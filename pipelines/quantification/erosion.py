@@ -13,22 +13,10 @@ _ALL_AXES = (0, 1, 2)
 
 
 def erosion_axes(sizes: Float64, thick_slice_ratio: float) -> tuple[Erosion, tuple[int, ...]]:
-    """Choose the array axes along which a mask is eroded.
+    """Choose the array axes along which a mask is eroded, from voxel edge lengths in mm.
 
-    Parameters
-    ----------
-    sizes : ndarray of shape (3,)
-        Voxel edge lengths, mm.
-    thick_slice_ratio : float
-        An axis whose voxels are this many times longer than along both other axes is the slice
-        axis of a thick-slice scan, and is left out.
-
-    Returns
-    -------
-    kind : {'in_plane', '3d'}
-        What to call it.
-    axes : tuple of int
-        The axes to erode along.
+    An axis whose voxels are `thick_slice_ratio` times longer than along both others is the slice
+    axis of a thick-slice scan, and is left out.
     """
     thickest = int(np.argmax(sizes))
     pixel = np.delete(sizes, thickest).max()
@@ -39,22 +27,10 @@ def erosion_axes(sizes: Float64, thick_slice_ratio: float) -> tuple[Erosion, tup
 
 
 def erode(mask: Bool, axes: tuple[int, ...]) -> Bool:
-    """Remove the voxels that have a face neighbour outside the mask.
+    """Remove the voxels that have a face neighbour outside the mask along one of the axes.
 
     The border of the array is no edge of the muscle: what lies beyond was not imaged, so a voxel
     there is judged by the neighbours it has.
-
-    Parameters
-    ----------
-    mask : ndarray of bool, shape (x, y, z)
-        Voxels of the muscle.
-    axes : tuple of int
-        Axes along which neighbours are looked at.
-
-    Returns
-    -------
-    ndarray of bool, shape (x, y, z)
-        The inner voxels.
     """
     inner = mask.copy()
     for axis in axes:
@@ -68,29 +44,11 @@ def erode(mask: Bool, axes: tuple[int, ...]) -> Bool:
 def select_voxels(
     mask: Bool, has_ff: Bool, sizes: Float64, options: QuantificationOptions
 ) -> tuple[Bool, Erosion, bool]:
-    """Select the voxels of one muscle that count for its fat fraction.
+    """Select the voxels of one muscle that count for its fat fraction; all of them have one.
 
-    Parameters
-    ----------
-    mask : ndarray of bool, shape (x, y, z)
-        Voxels of the muscle, with at least one voxel of margin on every side that is not a border
-        of the image.
-    has_ff : ndarray of bool, shape (x, y, z)
-        Where the fat fraction has a value.
-    sizes : ndarray of shape (3,)
-        Voxel edge lengths, mm.
-    options : QuantificationOptions
-        Whether and how to erode, and how many voxels are enough.
-
-    Returns
-    -------
-    selected : ndarray of bool, shape (x, y, z)
-        The voxels to use; all of them have a value.
-    erosion : {'in_plane', '3d', 'none'}
-        What was done.
-    few_voxels : bool
-        Whether fewer than ``options.min_voxels`` were left (by the erosion, or in the whole mask
-        when erosion is switched off).
+    The mask has a margin of at least one voxel on every side that is no border of the image. Also
+    returned are what was done, and whether too few voxels were left (by the erosion, or in the
+    whole mask when erosion is switched off).
     """
     whole = mask & has_ff
     if not options.erode:

@@ -38,19 +38,7 @@ def group_rows(
 ) -> list[dict[str, Value]]:
     """Measure every group of which at least two members were found on a side.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Muscle rows of the table ``muscles`` of ``columns.json``.
-    profile : DataFrame
-        Table ``profile`` of the same muscles.
-    noise_floor : float or None
-        Fat fraction below which the scan shows only noise, percent; None if it is not known.
-
-    Returns
-    -------
-    list of dict
-        Rows of the table ``muscles``, in the order of ``groups.tsv``, left before right.
+    From muscle rows and profiles; in the order of ``groups.tsv``, left before right.
     """
     found: list[dict[str, Value]] = []
     for group, members in groups().items():

@@ -21,25 +21,7 @@ THIRDS = (100.0 / 3.0, 200.0 / 3.0)
 def muscle_row(
     region: Region, profile: pd.DataFrame, affine: Affine, noise_floor: float | None
 ) -> dict[str, Value]:
-    """Measure one muscle.
-
-    Parameters
-    ----------
-    region : Region
-        The muscle.
-    profile : DataFrame
-        Its slice profile, from :func:`pipelines.quantification.profile.region_profile`.
-    affine : ndarray of shape (4, 4)
-        Affine of the image, mm.
-    noise_floor : float or None
-        Fat fraction below which the scan shows only noise, percent; None if it is not known.
-
-    Returns
-    -------
-    dict
-        One row of the table ``muscles`` of ``columns.json``, without the columns that compare
-        the sides.
-    """
+    """Measure one muscle: a row of the table ``muscles`` without the columns comparing sides."""
     proximal, distal = truncation(region.slices, region.stack_slices)
     statistics = fat_statistics(region.ff[region.selected])
     return {
@@ -63,20 +45,10 @@ def muscle_row(
 
 
 def volumes(ff: Floating, voxel_ml: float) -> dict[str, float | int]:
-    """Measure a muscle's volume and how it divides into lean tissue and fat.
+    """Measure a muscle's volume (ml) and how it divides into lean tissue and fat.
 
-    Parameters
-    ----------
-    ff : ndarray of float, shape (n,)
-        Fat fraction of every voxel of the uneroded mask, percent; NaN where there is none.
-    voxel_ml : float
-        Volume of a voxel, ml.
-
-    Returns
-    -------
-    dict
-        Numbers of voxels, volumes in ml, and the mean fat fraction in percent. Voxels without a
-        fat fraction count for the volume only.
+    From the fat fraction (percent) of every voxel of the uneroded mask; those without one (NaN)
+    count for the volume only.
     """
     values = ff[np.isfinite(ff)].astype(np.float64)
     mean = float(values.mean()) if values.size else np.nan
@@ -92,18 +64,7 @@ def volumes(ff: Floating, voxel_ml: float) -> dict[str, float | int]:
 
 
 def cross_sections(profile: pd.DataFrame) -> dict[str, float | int | None]:
-    """Find the largest and the mid-length cross-section.
-
-    Parameters
-    ----------
-    profile : DataFrame
-        Columns ``slice``, ``position_pct`` (falling), ``area_cm2`` and ``ccsa_cm2``.
-
-    Returns
-    -------
-    dict
-        Areas in cm2 and the slice of the largest one.
-    """
+    """Find the largest and the mid-length cross-section, cm2; ``position_pct`` must fall."""
     area = profile["area_cm2"].to_numpy(np.float64)
     ccsa = profile["ccsa_cm2"].to_numpy(np.float64)
     percent = profile["position_pct"].to_numpy(np.float64)
@@ -118,18 +79,7 @@ def cross_sections(profile: pd.DataFrame) -> dict[str, float | int | None]:
 
 
 def fat_statistics(ff: Floating) -> dict[str, float]:
-    """Describe the distribution of the fat fraction.
-
-    Parameters
-    ----------
-    ff : ndarray of float, shape (n,)
-        Fat fraction of the selected voxels, percent, without NaN.
-
-    Returns
-    -------
-    dict
-        Statistics in percent; all NaN if there is no voxel.
-    """
+    """Describe the distribution of the selected voxels' fat fractions (percent, no NaN)."""
     values = ff.astype(np.float64)
     percentile_names = [f"ff_p{p}" for p in PERCENTILES]
     if not values.size:
@@ -150,16 +100,8 @@ def fat_statistics(ff: Floating) -> dict[str, float]:
 def along_muscle(profile: pd.DataFrame) -> dict[str, float]:
     """Describe how the fat fraction changes from the proximal to the distal end.
 
-    Parameters
-    ----------
-    profile : DataFrame
-        Columns ``position_pct``, ``ff_mean`` and ``n_voxels_ff``.
-
-    Returns
-    -------
-    dict
-        Means of the thirds (percent) and slope (percentage points per 10 % of the length). NaN
-        for a third without voxels, and for the slope if fewer than two slices have voxels.
+    Means of the thirds in percent, slope in percentage points per 10 % of the length; NaN for a
+    third without voxels, and for the slope if fewer than two slices have voxels.
     """
     used = profile[profile["n_voxels_ff"] > 0]
     percent = used["position_pct"].to_numpy(np.float64)
@@ -197,21 +139,10 @@ def _weighted_slope(x: Float64, y: Float64, weights: Float64) -> float:
 
 
 def truncation(slices: Index, stack_slices: int) -> tuple[bool, bool]:
-    """Tell at which ends of the stack a muscle is cut.
+    """Tell at which ends (proximal, distal) the stack cuts a muscle.
 
-    A muscle that still has a cross-section in the last slice of the stack goes on beyond it, as
-    far as anyone can know; its volume and length are those of the imaged part.
-
-    Parameters
-    ----------
-    slices : ndarray of int
-        Slices that hold the muscle, rising from distal to proximal (inferior to superior).
-    stack_slices : int
-        Number of slices of the stack.
-
-    Returns
-    -------
-    proximal, distal : bool
-        Cut at the top, cut at the bottom.
+    A muscle that still has a cross-section in the last slice of the stack goes on beyond it, as far
+    as anyone can know; its volume and length are those of the imaged part. Slices rise from distal
+    to proximal.
     """
     return bool(slices[-1] == stack_slices - 1), bool(slices[0] == 0)

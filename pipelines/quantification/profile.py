@@ -11,20 +11,9 @@ from pipelines.quantification.regions import Region
 
 
 def region_profile(region: Region, affine: Affine) -> pd.DataFrame:
-    """Measure one muscle in every slice that holds it.
+    """Measure one muscle in every slice that holds it, distal first: rows of ``profile``.
 
-    Parameters
-    ----------
-    region : Region
-        The muscle.
-    affine : ndarray of shape (4, 4)
-        Affine of the image, mm. Areas come from the voxel's edges in the slice, so they are right
-        for oblique slices too.
-
-    Returns
-    -------
-    DataFrame
-        One row per slice, distal first. Columns: table ``profile`` of ``columns.json``.
+    Areas come from the voxel's edges in the slice, so they are right for oblique slices too.
     """
     width, depth, thickness = voxel_sizes(affine)
     present, n_voxels = np.unique(region.slices, return_counts=True)
@@ -50,18 +39,10 @@ def region_profile(region: Region, affine: Affine) -> pd.DataFrame:
 
 
 def position_percent(slices: Integer) -> Float64:
-    """Place slices along the muscle.
+    """Place the centres of slices along the muscle that they hold, in percent of its length.
 
-    Parameters
-    ----------
-    slices : ndarray of int
-        Slices that hold the muscle, rising from distal to proximal.
-
-    Returns
-    -------
-    ndarray of float
-        Position of each slice's centre in percent of the muscle's length, from 0 at its proximal
-        end (the upper face of its uppermost slice) to 100 at its distal end.
+    From 0 at its proximal end (the upper face of its uppermost slice) to 100 at its distal end;
+    slices rise from distal to proximal.
     """
     length = slices[-1] - slices[0] + 1
     percent: Float64 = 100.0 * (slices[-1] - slices + 0.5) / length

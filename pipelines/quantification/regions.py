@@ -54,28 +54,8 @@ def iterate_regions(
     """Yield every muscle that a label image holds, in vocabulary order, left before right.
 
     Only one muscle is held at a time, so the memory needed beside the two images is that of the
-    largest muscle and the smallest box around it.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (x, y, z)
-        Label values of :func:`pipelines.anatomy.vocabulary.label_values`, canonical order.
-    ff : ndarray of float, shape (x, y, z)
-        Fat fraction, percent; NaN where there is none.
-    affine : ndarray of shape (4, 4)
-        Affine of both, mm.
-    options : QuantificationOptions
-        How to select voxels.
-
-    Yields
-    ------
-    Region
-        One per value present.
-
-    Raises
-    ------
-    DataError
-        If the two images do not fit together, are of the wrong type, or hold unknown values.
+    largest muscle and the smallest box around it. Images that do not fit together, are of the wrong
+    type, or hold unknown values are a ``DataError``.
     """
     _check_images(labels, ff, affine)
     sizes = voxel_sizes(affine)

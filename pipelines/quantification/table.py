@@ -87,11 +87,9 @@ def measure_muscles(
 
 
 def _add_asymmetry(table: pd.DataFrame) -> pd.DataFrame:
-    """Fill in the columns that compare the two sides.
+    """Fill in ``asym_volume``, 200 (L - R) / (L + R) in percent, and ``asym_ff``, L - R in points.
 
-    ``asym_volume`` = 200 (L - R) / (L + R) in percent and ``asym_ff`` = L - R in percentage
-    points; missing where the other side was not found, or where a group was measured on other
-    members there.
+    Missing where the other side was not found, or a group was measured on other members there.
     """
     # Groups compare only if made of the same members; muscles have none, on both sides.
     keys = ["level", "muscle", "members_present"]

@@ -15,7 +15,8 @@ Image = Floating | Integer
 
 # Percentile of water + fat among body voxels that becomes 1.
 SCALE_PERCENTILE = 90.0
-# A voxel belongs to the body if water + fat exceeds this share of the slice's 99th percentile.
+# A voxel counts as body for the scale if water + fat exceeds this share of the slice's 99th
+# percentile. Models were trained on this scale: it follows no other mask.
 BODY_SHARE = 0.15
 # A slice's scale never falls below this share of the volume's, so that empty slices stay empty.
 LEAST_SCALE_SHARE = 0.1
@@ -27,14 +28,9 @@ MISSING_CHANNEL = -1.0
 
 @dataclass(frozen=True)
 class ChannelStack:
-    """Input of a network on the grid of the scan.
+    """Input of a network (c, x, y, z) on the grid of the scan, and which image each channel is.
 
-    Attributes
-    ----------
-    data : ndarray of float32, shape (c, x, y, z)
-        Channels in the model's order, in canonical orientation.
-    kinds : tuple of str or None
-        The image kind in each channel; None for a channel that is missing.
+    A channel that is missing has the kind None.
     """
 
     data: Float32

@@ -64,7 +64,8 @@ def segment(
     progress : callable, optional
         Called with the number of tiles done and of all tiles.
     limbs : Limbs, optional
-        The limbs in the images, if they were found before; models of pairs need them.
+        The limbs in the images, as the fat fraction step found them. Models of pairs need them;
+        they are sought in the channels if not given.
 
     Returns
     -------

@@ -76,7 +76,7 @@ def body_mask(signal: Array, affine: Affine) -> Bool:
     smooth = np.empty(signal.shape, np.float32)
     for k in range(signal.shape[2]):
         smooth[:, :, k] = smoothed(magnitude(signal[:, :, k]), SMOOTHING_MM, spacing)
-    thresholds = tissue_thresholds(signal, smooth, spacing)
+    thresholds = _tissue_thresholds(signal, smooth, spacing)
     body = np.zeros(signal.shape, np.bool_)
     for k in range(signal.shape[2]):
         coarse = smooth[:, :, k] > thresholds[k]
@@ -111,13 +111,7 @@ def skin_depth(body: Bool, affine: Affine) -> Float32:
 
 
 def check_volume(data: Array) -> None:
-    """Refuse an array that is not one volume.
-
-    Raises
-    ------
-    DataError
-        If it does not have three axes.
-    """
+    """Refuse an array that is not one volume."""
     if data.ndim != 3:
         raise DataError(
             f"A volume with three axes was expected, this one has shape {data.shape}.",
@@ -162,26 +156,10 @@ def smoothed(data: Array, sigma_mm: float, spacing: Float64) -> Float32:
     return result
 
 
-def tissue_thresholds(signal: Array, smooth: Float32, spacing: Float64) -> Float64:
+def _tissue_thresholds(signal: Array, smooth: Float32, spacing: Float64) -> Float64:
     """Return for every slice the intensity of the smoothed image above which there is tissue.
 
-    Parameters
-    ----------
-    signal : ndarray of shape (x, y, z)
-        Magnitude image.
-    smooth : ndarray of float32, same shape
-        Its slices smoothed with a Gaussian of ``SMOOTHING_MM``.
-    spacing : ndarray of shape (2,)
-        In-plane voxel size, mm.
-
-    Returns
-    -------
-    ndarray of shape (z,)
-
-    Raises
-    ------
-    DataError
-        If there is no signal or only noise.
+    `smooth` holds the slices of the image after a Gaussian of ``SMOOTHING_MM``.
     """
     share, noise_like, reference = _sample(signal, smooth, spacing)
     edge, middle = _valley(share, VALLEY_RANGE[0])

@@ -39,18 +39,6 @@ def body_mask_from_ff(ff: Array, affine: Affine) -> Bool:
     Tissue is where the map is smooth and holds a value; background is noise, NaN, or one value
     repeated along the border of the image. Muscle that touches no fat is found only if it is
     enclosed by it, so a magnitude image is the better source.
-
-    Parameters
-    ----------
-    ff : ndarray of shape (x, y, z)
-        Fat fraction in any unit.
-    affine : ndarray of shape (4, 4)
-        Its affine, mm.
-
-    Raises
-    ------
-    DataError
-        If the map holds no smooth region with fat in it.
     """
     check_volume(ff)
     spacing = voxel_sizes(affine)[:2]
@@ -73,13 +61,7 @@ def body_mask_from_ff(ff: Array, affine: Affine) -> Bool:
 
 
 def background_value(ff: Array) -> float:
-    """Return the value that fills the background of a map, or NaN if no single value does.
-
-    Parameters
-    ----------
-    ff : ndarray of shape (x, y, z)
-        Fat fraction in any unit. The background is what more than half of its in-plane border is.
-    """
+    """Return the value of more than half of a map's in-plane border, or NaN if there is none."""
     border = np.concatenate([ff[0], ff[-1], ff[:, 0], ff[:, -1]]).ravel()
     values, counts = np.unique(border[np.isfinite(border)], return_counts=True)
     if values.size and counts.max() > 0.5 * counts.sum():

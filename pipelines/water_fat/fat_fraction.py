@@ -16,16 +16,10 @@ SATURATED_NEIGHBOURHOOD = 0.02
 
 @dataclass(frozen=True)
 class VoxelCounts:
-    """Voxels of the body whose fat fraction is doubtful or missing.
+    """Voxels of the body, and those whose fat fraction is doubtful or missing.
 
-    Attributes
-    ----------
-    body : int
-        Voxels of the body.
-    non_finite, negative, saturated : int
-        Voxels in which water or fat is NaN or infinite, below zero, or clipped.
-    empty : int
-        Voxels without signal (water + fat = 0), which have no fat fraction.
+    Water or fat is not finite, below zero, or clipped; empty voxels have no signal (water + fat =
+    0).
     """
 
     body: int
@@ -39,23 +33,8 @@ def fat_fraction(water: Array, fat: Array) -> Float32:
     """Compute fat / (water + fat) in percent.
 
     Negative intensities, which magnitude images cannot have but rounded or real-valued ones do,
-    count as zero, so that the result stays within 0-100.
-
-    Parameters
-    ----------
-    water, fat : ndarray of the same shape
-        Signal of water and of fat, in the same arbitrary unit.
-
-    Returns
-    -------
-    ndarray of float32
-        Fat fraction in percent. NaN where there is no signal (0/0 is background, not 0 % fat) and
-        where water or fat is not finite.
-
-    Raises
-    ------
-    DataError
-        If the two have different shapes.
+    count as zero, so that the result stays within 0-100. NaN where there is no signal (0/0 is
+    background, not 0 % fat) and where water or fat is not finite.
     """
     if water.shape != fat.shape:
         raise DataError(
@@ -94,17 +73,7 @@ def saturated_voxels(image: Array) -> Bool:
 
 
 def count_voxels(water: Array, fat: Array, body: Bool) -> VoxelCounts:
-    """Count the doubtful voxels of water and fat images inside the body.
-
-    Parameters
-    ----------
-    water, fat : ndarray of shape (x, y, z)
-    body : ndarray of bool, same shape
-
-    Returns
-    -------
-    VoxelCounts
-    """
+    """Count the doubtful voxels of water and fat images inside the body."""
     w, f = water[body], fat[body]
     finite = np.isfinite(w) & np.isfinite(f)
     saturated = saturated_voxels(water)[body] | saturated_voxels(fat)[body]

@@ -135,17 +135,8 @@ def rayleigh_sigma(image: Array, belt: Bool) -> tuple[float | None, str]:
 
 
 def rician_mean(signal: npt.ArrayLike, sigma: float) -> Float64:
-    """Return the expected magnitude of a signal with complex Gaussian noise.
+    """Return the expected magnitude of a signal with complex Gaussian noise of `sigma` per channel.
 
-    Parameters
-    ----------
-    signal : array_like
-        True magnitude, without noise.
-    sigma : float
-        Standard deviation of the noise in each channel, above zero.
-
-    Notes
-    -----
     sigma sqrt(pi/2) L(-signal^2 / 2 sigma^2) with the Laguerre polynomial L of order 1/2, written
     with scaled Bessel functions so that it holds at any signal-to-noise ratio.
     """
@@ -161,21 +152,10 @@ def rician_mean(signal: npt.ArrayLike, sigma: float) -> Float64:
 def ff_noise_floor(
     signal: npt.ArrayLike, sigma_fat: float, sigma_water: float | None = None
 ) -> Float64:
-    """Return the fat fraction that tissue without any fat is expected to show.
+    """Return the fat fraction (percent) that tissue of a true signal without any fat shows.
 
-    Parameters
-    ----------
-    signal : array_like
-        True signal of the tissue, e.g. the median of water + fat in muscle.
-    sigma_fat : float
-        Noise of the fat image.
-    sigma_water : float, optional
-        Noise of the water image; that of fat by default.
-
-    Returns
-    -------
-    ndarray
-        100 E|F| / (E|W| + E|F|) in percent, where |F| is Rayleigh and |W| Rician distributed.
+    100 E|F| / (E|W| + E|F|), where |F| is Rayleigh and |W| Rician distributed; the noise of water
+    is that of fat if not given.
     """
     fat = RAYLEIGH_MEAN * sigma_fat
     water = rician_mean(signal, sigma_fat if sigma_water is None else sigma_water)
@@ -183,19 +163,7 @@ def ff_noise_floor(
 
 
 def estimate_noise(water: Array, fat: Array, body: Bool, affine: Affine) -> NoiseEstimate:
-    """Measure the noise of water and fat images and the floor it puts under the fat fraction.
-
-    Parameters
-    ----------
-    water, fat : ndarray of shape (x, y, z)
-    body : ndarray of bool, same shape
-    affine : ndarray of shape (4, 4)
-        Affine of all, mm.
-
-    Returns
-    -------
-    NoiseEstimate
-    """
+    """Measure the noise of water and fat images and the floor it puts under the fat fraction."""
     belt = background_belt(body, affine)
     sigma_water, water_reason = rayleigh_sigma(water, belt)
     sigma_fat, fat_reason = rayleigh_sigma(fat, belt)

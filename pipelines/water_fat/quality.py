@@ -78,7 +78,7 @@ def dixon_checks(
     list of Check
         In the order in which a reader needs them.
     """
-    checks = [check_body(body), check_limbs(limbs)]
+    checks = [check_body(body), _check_limbs(limbs)]
     if grids is not None and grids.resampled:
         checks.append(Check("grid", "warn", grids.text))
     if units is not None:
@@ -111,7 +111,7 @@ def check_body(body: Bool) -> Check:
     return Check("body_mask", "pass", f"The body fills {share:.0f} % of the image.", share, "%")
 
 
-def check_limbs(limbs: Limbs) -> Check:
+def _check_limbs(limbs: Limbs) -> Check:
     """Report how many limbs were found."""
     number = len(limbs.names)
     if number == 2:
@@ -141,7 +141,7 @@ def check_swaps(swaps: pd.DataFrame) -> Check:
     lowest = float(swaps["shell_ff_after"].min()) if swaps["shell_ff"].notna().any() else None
     if not swapped.empty:
         number = float(len(swapped))
-        where = limb_slices(swapped)
+        where = _limb_slices(swapped)
         if (swapped["action"] == "exchanged").all():
             text = (
                 f"Water and fat were swapped in the {where}: {shell} read as water. They were "
@@ -156,7 +156,7 @@ def check_swaps(swaps: pd.DataFrame) -> Check:
     undecided = swaps[swaps["status"] == "undecided"]
     if not undecided.empty:
         text = (
-            f"A water/fat swap cannot be excluded in the {limb_slices(undecided)}: {shell} is not "
+            f"A water/fat swap cannot be excluded in the {_limb_slices(undecided)}: {shell} is not "
             "fat there, because fat is thin or because of a swap. Look at these slices."
         )
         return Check("water_fat_swap", "warn", text, lowest, "%", FAT_FROM)
@@ -168,7 +168,7 @@ def check_swaps(swaps: pd.DataFrame) -> Check:
     if not thin.empty:
         text = (
             f"No water/fat swap: {shell} is fattier than the core in every limb and slice, though "
-            f"fat is thin in the {limb_slices(thin)}."
+            f"fat is thin in the {_limb_slices(thin)}."
         )
     return Check("water_fat_swap", "pass", text, lowest, "%", FAT_FROM)
 
@@ -232,7 +232,7 @@ def check_cut(limbs: Limbs, affine: Affine) -> Check:
         text = "No limb is cut by the border of the image."
         return Check("limb_cut", "pass", text, longest, "mm", CUT_MM)
     text = (
-        f"The border of the image cuts the {limb_slices(pd.DataFrame(cut))}; muscles there may be "
+        f"The border of the image cuts the {_limb_slices(pd.DataFrame(cut))}; muscles there may be "
         "incomplete."
     )
     return Check("limb_cut", "warn", text, longest, "mm", CUT_MM)
@@ -254,7 +254,7 @@ def check_slices(body: Bool, limbs: Limbs) -> Check:
     if empty.size:
         parts.append(f"slices {ranges(empty)} {COUNTING} show no body")
     if not missing.empty:
-        parts.append(f"no limb was found in the {limb_slices(missing)}")
+        parts.append(f"no limb was found in the {_limb_slices(missing)}")
     number = float(empty.size + len(missing))
     if not parts:
         text = f"All {body.shape[2]} slices show the limbs."
@@ -286,14 +286,8 @@ def check_voxels(counts: VoxelCounts) -> list[Check]:
     return checks
 
 
-def limb_slices(rows: pd.DataFrame) -> str:
-    """Name limbs and slices: 'left limb, slices 3-5, 9; right limb, slice 4 (counted ...)'.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Columns ``limb`` (name) and ``slice`` (index).
-    """
+def _limb_slices(rows: pd.DataFrame) -> str:
+    """Name limbs and slices: 'left limb, slices 3-5, 9; right limb, slice 4 (counted ...)'."""
     parts = []
     for limb, group in rows.groupby("limb", sort=False):
         slices = sorted(int(k) for k in group["slice"])

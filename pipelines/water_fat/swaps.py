@@ -91,22 +91,8 @@ def repair_swaps(
     """Exchange water and fat in the limbs and slices found swapped.
 
     The exchange includes the air nearer to this limb than to another, so that the noise around it
-    and the partial volume of its skin go with it; arms beside the legs stay as they are.
-
-    Parameters
-    ----------
-    water, fat : ndarray of shape (x, y, z)
-    body : ndarray of bool, same shape
-    limbs : Limbs
-    swaps : DataFrame
-        From :func:`detect_swaps`.
-
-    Returns
-    -------
-    water, fat : ndarray
-        New arrays if anything was exchanged, otherwise the given ones.
-    table : DataFrame
-        `swaps` with ``action`` (``none`` or ``exchanged``) and ``shell_ff_after``.
+    and the partial volume of its skin go with it; arms beside the legs stay as they are. The images
+    are new if anything was exchanged; the table says so in ``action`` and ``shell_ff_after``.
     """
     swapped = swaps["status"] == "swapped"
     table = _with_action(swaps, swapped, "exchanged")

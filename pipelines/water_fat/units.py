@@ -34,19 +34,7 @@ _HINT = "Say it: --fat-fraction-units fraction, percent or permille."
 
 
 def body_level(ff: Array, body: Bool) -> float:
-    """Return the percentile of the map inside the body by which its unit is told.
-
-    Parameters
-    ----------
-    ff : ndarray of shape (x, y, z)
-        Fat fraction in any unit.
-    body : ndarray of bool, same shape
-
-    Raises
-    ------
-    DataError
-        If the map has too few values inside the body.
-    """
+    """Return the percentile of the map inside the body by which its unit is told."""
     values = ff[body]
     values = values[np.isfinite(values)]
     if values.size < MIN_VOXELS:
@@ -59,24 +47,7 @@ def body_level(ff: Array, body: Bool) -> float:
 
 
 def detect_units(ff: Array, body_mask: Bool) -> FatFractionUnits:
-    """Tell the unit of a fat fraction map.
-
-    Parameters
-    ----------
-    ff : ndarray of shape (x, y, z)
-        Fat fraction map as stored.
-    body_mask : ndarray of bool, same shape
-        The body, with subcutaneous fat or bone marrow in it.
-
-    Returns
-    -------
-    {'fraction', 'percent', 'permille'}
-
-    Raises
-    ------
-    DataError
-        If the map has too few values inside the body, none above zero, or values no unit has.
-    """
+    """Tell the unit of a fat fraction map from a body with subcutaneous fat or marrow in it."""
     level = body_level(ff, body_mask)
     if level <= 0:
         raise DataError(

@@ -48,16 +48,7 @@ _ROWS = 32
 class LabelVolume:
     """Prediction on the grid of the scan, in the network's axis order; filled slice by slice.
 
-    Attributes
-    ----------
-    labels : ndarray of uint8 or uint16
-        Most probable class.
-    probability : ndarray of uint8
-        Its probability, 0-255.
-    entropy : ndarray of uint8
-        Entropy of the class probabilities, 0 (certain) to 255 (all classes equal).
-    soft_voxels : ndarray of float64, shape (classes,)
-        Sum of each class's probability over the predicted voxels.
+    Values as in :class:`Prediction`; `soft_voxels` has shape (classes,).
     """
 
     labels: UInt8 | UInt16
@@ -79,19 +70,7 @@ def empty_volume(axes: Sequence[AxisMap], n_classes: int) -> LabelVolume:
 
 
 def write_slices(volume: LabelVolume, logits: Float32, axes: Sequence[AxisMap], first: int) -> None:
-    """Fill in the slices of the scan that a block of logits covers.
-
-    Parameters
-    ----------
-    volume : LabelVolume
-        Changed in place.
-    logits : ndarray of float32, shape (classes, a, b, d)
-        Network slices `first` to ``first + a - 1``.
-    axes : sequence of AxisMap
-        The three axes; slices run along the first one.
-    first : int
-        Position of the block in the prepared data.
-    """
+    """Fill in the slices of the scan that logits (classes, a, b, d) from slice `first` on cover."""
     slices, rows, columns = axes
     last = first + logits.shape[1] - 1
     for offset, position in enumerate(slices.source):

@@ -22,25 +22,10 @@ _GIT_LFS_POINTER = b"version https://git-lfs"
 
 
 def build_network(files: ModelFiles, plan: NetworkPlan, checkpoint: Path) -> torch.nn.Module:
-    """Build one of the networks of a model, in evaluation mode.
+    """Build the network of one of a model's checkpoints, in evaluation mode.
 
     The architecture comes from the plans, never from a trainer class, so that models trained with
     any trainer load with the packages installed here.
-
-    Parameters
-    ----------
-    files : ModelFiles
-        A model that may be loaded.
-    plan : NetworkPlan
-        Its configuration.
-    checkpoint : pathlib.Path
-        One of ``files.checkpoints``.
-
-    Raises
-    ------
-    ModelError
-        If the checkpoint is damaged or does not fit the plans, or the architecture is unknown to
-        the installed nnU-Net.
     """
     stored = _load_checkpoint(checkpoint)
     module = _architecture(files, plan)
@@ -49,13 +34,7 @@ def build_network(files: ModelFiles, plan: NetworkPlan, checkpoint: Path) -> tor
 
 
 def plan_of_checkpoint(files: ModelFiles) -> NetworkPlan:
-    """Read the configuration that the first checkpoint of a model names.
-
-    Raises
-    ------
-    ModelError
-        If it names none or cannot be read, or the configuration cannot be run here.
-    """
+    """Read the configuration that the first checkpoint of a model names."""
     checkpoint = _load_checkpoint(files.checkpoints[0])
     configuration = checkpoint.get("init_args", {}).get("configuration")
     if not isinstance(configuration, str):

@@ -28,13 +28,7 @@ MAX_STREAMS = 16
 
 
 class CompiledNetwork:
-    """Computes the logits of tiles; see :class:`~.sliding_window.TileNetwork`.
-
-    Parameters
-    ----------
-    compiled : openvino.CompiledModel
-        Network with one input (1, c, *patch) and one output (1, classes, *patch).
-    """
+    """Computes the logits of tiles; see :class:`~.sliding_window.TileNetwork`."""
 
     def __init__(self, compiled: Any) -> None:
         # One more than run side by side, so that none waits while a result is fetched.
@@ -66,18 +60,8 @@ def _logits(request: Any) -> Float32:
 def choose_precision(requested: str, *, verified: bool) -> Precision:
     """Choose the arithmetic of the network.
 
-    Parameters
-    ----------
-    requested : {'auto', 'f32', 'bf16'}
-        ``auto``: bfloat16 where this CPU computes in it and the model is known to give the same
-        labels, else float32.
-    verified : bool
-        Whether bfloat16 was verified for this model.
-
-    Raises
-    ------
-    DeviceError
-        If bfloat16 was asked for and this CPU has no instructions for it.
+    ``auto`` is bfloat16 where this CPU computes in it and the model is verified to give the same
+    labels, else float32.
     """
     if requested == "f32":
         return "f32"
@@ -100,29 +84,12 @@ def compile_folds(
     threads: int,
     cache_dir: Path | None,
 ) -> tuple[CompiledNetwork, ...]:
-    """Compile the networks of a model for this CPU.
+    """Compile the networks of a model for this CPU, one per fold.
 
     A two-dimensional network computes each slice with one thread, as many slices side by side as
     there are threads: its logits then do not depend on their number. The tiles of a
-    three-dimensional one hold gigabytes of activations and are computed one by one.
-
-    Parameters
-    ----------
-    files : ModelFiles
-        A model that may be loaded.
-    plan : NetworkPlan
-        Its configuration.
-    precision : {'f32', 'bf16'}
-        Arithmetic of the network.
-    threads : int
-        Number of threads.
-    cache_dir : pathlib.Path or None
-        Where converted networks are kept between runs; None converts every time.
-
-    Returns
-    -------
-    tuple of CompiledNetwork
-        One per fold.
+    three-dimensional one hold gigabytes of activations and are computed one by one. Without a cache
+    folder they are converted every time.
     """
     streams = min(threads, MAX_STREAMS) if len(plan.patch_size) == 2 else 1
     options = {

@@ -22,17 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def convert(files: ModelFiles, plan: NetworkPlan, checkpoint: Path) -> Any:
-    """Return one of a model's networks as an ``openvino.Model``.
-
-    Parameters
-    ----------
-    files : ModelFiles
-        A model that may be loaded.
-    plan : NetworkPlan
-        Its configuration.
-    checkpoint : pathlib.Path
-        One of ``files.checkpoints``.
-    """
+    """Return the network of one of a model's checkpoints as an ``openvino.Model``."""
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
@@ -71,15 +61,9 @@ def convert_to_folder(files: ModelFiles, folder: Path) -> list[Path]:
 
 
 def keep(model: Any, path: Path) -> None:
-    """Write a converted network so that another process never sees half of it.
+    """Write a converted network (``.xml``, weights beside it) so that no other process sees half.
 
-    Parameters
-    ----------
-    model : openvino.Model
-        The network.
-    path : pathlib.Path
-        Its ``.xml`` file; the weights go beside it. Where the folder cannot be written to, the
-        network is not kept.
+    Where the folder cannot be written to, the network is not kept.
     """
     with ExitStack() as stack:
         try:

@@ -38,14 +38,7 @@ class TileNetwork(Protocol):
 def tile_starts(shape: Sequence[int], patch: Sequence[int], step: float) -> list[tuple[int, ...]]:
     """Return where the tiles of one slice (2D network) or of the volume (3D) begin.
 
-    Parameters
-    ----------
-    shape : sequence of int
-        Size of the data along the axes of the tile; what is smaller than the tile is padded.
-    patch : sequence of int
-        Size of the tile.
-    step : float
-        Largest step as a share of the tile, above 0 and at most 1.
+    What is smaller than the tile is padded; `step` is the largest step as a share of the tile.
     """
     starts = []
     for length, size in zip(shape, patch, strict=True):
@@ -84,27 +77,10 @@ def slide(
     step: float,
     done: Callable[[], None] | None = None,
 ) -> Float32:
-    """Return the logits of a block.
+    """Return the logits (classes, a, b, d) of a block (c, a, b, d) of prepared channels.
 
-    Parameters
-    ----------
-    data : ndarray of float32, shape (c, a, b, d)
-        Prepared channels.
-    network : TileNetwork
-        What computes the logits of a tile.
-    patch : sequence of int
-        Size of the tile; with two numbers each slice along the first axis is seen alone.
-    n_classes : int
-        Number of classes.
-    step : float
-        Step as a share of the tile.
-    done : callable, optional
-        Called after each tile.
-
-    Returns
-    -------
-    ndarray of float32, shape (classes, a, b, d)
-        Mean over the tiles that cover a voxel, weighted with nnU-Net's Gaussian.
+    The mean over the tiles that cover a voxel, weighted with nnU-Net's Gaussian. With a patch of
+    two numbers each slice along the first axis is seen alone; `done` is called after each tile.
     """
     axes = len(patch)
     missing = [max(0, p - n) for p, n in zip(patch, data.shape[-axes:], strict=True)]
@@ -147,22 +123,9 @@ def mix_neighbours(
 
     A muscle goes on from slice to slice, and a network that sees each slice alone does not know.
     The mean of logits is a product of probabilities: where the slice itself is clear, its
-    neighbours change nothing.
-
-    Parameters
-    ----------
-    blocks : iterable of (int, ndarray of float32, shape (classes, a, b, d))
-        Position of a block's first slice along the first axis, and its logits; all slices, in
-        order. The arrays are changed in place.
-    weight : float
-        What each neighbour counts, against 1 for the slice itself.
-
-    Yields
-    ------
-    first : int
-        As given.
-    logits : ndarray of float32, shape (classes, a, b, d)
-        Weighted mean over the slice and its neighbours; the first and the last slice have one.
+    neighbours change nothing. Each neighbour counts `weight`, against 1 for the slice itself.
+    Blocks (classes, a, b, d) come in order with the position of their first slice, and are changed
+    in place.
     """
     before: Float32 | None = None
     waiting: tuple[int, Float32] | None = None

@@ -13,15 +13,7 @@ from pipelines.segmentation.plans.network_plan import NetworkPlan
 
 
 class TorchNetwork:
-    """Computes the logits of tiles; see :class:`~.sliding_window.TileNetwork`.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Maps (1, c, *patch) to (1, classes, *patch).
-    device : str
-        ``cpu`` or ``cuda:N``.
-    """
+    """Computes the logits of tiles; see :class:`~.sliding_window.TileNetwork`."""
 
     def __init__(self, module: torch.nn.Module, device: str) -> None:
         self._module = module.to(device)
@@ -50,24 +42,7 @@ class TorchNetwork:
 def load_folds(
     files: ModelFiles, plan: NetworkPlan, *, device: str, threads: int
 ) -> tuple[TorchNetwork, ...]:
-    """Load the networks of a model.
-
-    Parameters
-    ----------
-    files : ModelFiles
-        A model that may be loaded.
-    plan : NetworkPlan
-        Its configuration.
-    device : str
-        ``cpu`` or ``cuda:N``.
-    threads : int
-        CPU threads.
-
-    Returns
-    -------
-    tuple of TorchNetwork
-        One per fold.
-    """
+    """Load the networks of a model, one per fold."""
     torch.set_num_threads(threads)
     return tuple(
         TorchNetwork(build_network(files, plan, checkpoint), device)

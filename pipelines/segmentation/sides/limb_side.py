@@ -19,21 +19,9 @@ MAX_LIMB_WIDTH_MM = 250.0
 
 
 def single_side(sections: Sequence[Section], shared: Mapping[int, str]) -> tuple[Side, Check]:
-    """Decide from anatomy which limb is seen.
+    """Decide from anatomy which limb is seen, and warn with the reason.
 
-    Parameters
-    ----------
-    sections : sequence of Section
-        Cross-sections of all labels.
-    shared : mapping of int to str
-        Muscle of each label value.
-
-    Returns
-    -------
-    side : {'left', 'right'}
-        From the way medial muscles lie; from the position in the scanner if muscles do not tell.
-    check : Check
-        A warning with the reason.
+    From the way medial muscles lie; from the position in the scanner if muscles do not tell.
     """
     turn = limb_chirality(sections, shared)
     if turn is None:
@@ -78,18 +66,8 @@ def _width(sections: Sequence[Section]) -> float:
 def limb_chirality(sections: Sequence[Section], shared: Mapping[int, str]) -> float | None:
     """Tell a left from a right limb by its muscles, however it is rotated about its long axis.
 
-    Parameters
-    ----------
-    sections : sequence of Section
-        Cross-sections of one limb.
-    shared : mapping of int to str
-        Muscle of each label value.
-
-    Returns
-    -------
-    float or None
-        Mean over slices of the sine from the medial to the anterior direction: positive in a left
-        limb, negative in a right one. None if no slice has muscles on opposite sides.
+    Mean over slices of the sine from the medial to the anterior direction: positive in a left limb,
+    negative in a right one; None if no slice has muscles on opposite sides.
     """
     by_slice: defaultdict[int, list[Section]] = defaultdict(list)
     for section in sections:
@@ -114,7 +92,7 @@ def _direction(group: Sequence[Section], shared: Mapping[int, str], axis: int) -
     """Return the vector between muscles at the two ends of an anatomical axis of one slice."""
     ends: tuple[list[Section], list[Section]] = ([], [])
     for section in group:
-        place = limb_axes().get(shared[section.value], (0, 0))[axis]
+        place = _limb_axes().get(shared[section.value], (0, 0))[axis]
         if place:
             ends[0 if place < 0 else 1].append(section)
     if not ends[0] or not ends[1]:
@@ -123,7 +101,7 @@ def _direction(group: Sequence[Section], shared: Mapping[int, str], axis: int) -
 
 
 @cache
-def limb_axes() -> Mapping[str, tuple[int, int]]:
+def _limb_axes() -> Mapping[str, tuple[int, int]]:
     """Return where each limb muscle lies: (medial, anterior), each -1, 0 or 1."""
     rows = package_rows(__package__, "limb_axes.tsv")
     return {row["muscle"]: (int(row["medial"]), int(row["anterior"])) for row in rows}

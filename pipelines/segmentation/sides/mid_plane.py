@@ -29,12 +29,7 @@ MAX_DRIFT_MM = 20.0
 class MidPlane:
     """Mirror plane between two limbs; left of it ``points @ normal < offset[slice]``.
 
-    Attributes
-    ----------
-    normal : ndarray of shape (2,)
-        Unit vector from left to right in world x, y.
-    offset : ndarray of shape (z,)
-        Position along `normal` in each slice, mm.
+    `normal` is the unit vector from left to right in world x, y; `offset` is in mm.
     """
 
     normal: Float64
@@ -69,20 +64,7 @@ class _Pair:
 
 
 def find_mid_plane(sections: Sequence[Section], n_slices: int) -> MidPlane | None:
-    """Find the plane between two limbs.
-
-    Parameters
-    ----------
-    sections : sequence of Section
-        Cross-sections of labels that left and right share.
-    n_slices : int
-        Number of slices of the image.
-
-    Returns
-    -------
-    MidPlane or None
-        None if there is one limb only.
-    """
+    """Find the plane between two limbs from labels they share; None if there is one limb only."""
     pairs = [p for group in by_label_and_slice(sections).values() if (p := _pair(group))]
     if not pairs:
         return None
@@ -160,16 +142,9 @@ def _offsets(pairs: Sequence[_Pair], normal: Float64, n_slices: int) -> Float64:
 
 
 def median_slope(x: Integer, y: Float64) -> float:
-    """Return the slope of the Theil-Sen line: the median over all pairs of points.
+    """Return the slope of the Theil-Sen line (median over all pairs of points); `x` rises.
 
     ``scipy.stats`` has it too, but takes half a second to import, a good part of a session.
-
-    Parameters
-    ----------
-    x : ndarray of shape (n,)
-        Rising.
-    y : ndarray of shape (n,)
-        Values at `x`.
     """
     first, second = np.triu_indices(len(x), 1)
     return float(np.median((y[second] - y[first]) / (x[second] - x[first])))

@@ -15,20 +15,10 @@ MIN_SECTION_MM2 = 20.0
 
 @dataclass(frozen=True)
 class Section:
-    """One connected piece of one label in one slice.
+    """One connected piece of one label in one slice (an index along axis 2).
 
-    Attributes
-    ----------
-    value : int
-        Label value.
-    slice : int
-        Index along axis 2.
-    x, y : ndarray of int32, shape (n,)
-        Indices of its voxels along axes 0 and 1.
-    points : ndarray of float64, shape (n, 2)
-        World coordinates of its voxels: left-right and posterior-anterior, mm.
-    area : float
-        mm2.
+    `x` and `y` are indices of its voxels, `points` (n, 2) their world coordinates (left-right and
+    posterior-anterior, mm), `area` is in mm2.
     """
 
     value: int
@@ -46,17 +36,7 @@ class Section:
 
 
 def find_sections(labels: Integer, affine: Affine, values: Iterable[int]) -> list[Section]:
-    """Return every cross-section of the given labels, slice by slice.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (x, y, z)
-        Label image in canonical orientation.
-    affine : ndarray of shape (4, 4)
-        Its affine, mm.
-    values : iterable of int
-        Labels to cut up.
-    """
+    """Return every cross-section of the given labels, slice by slice."""
     wanted = set(values)
     pixel = float(np.prod(voxel_sizes(affine)[:2]))
     touching = np.ones((3, 3), int)

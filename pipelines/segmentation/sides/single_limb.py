@@ -25,36 +25,15 @@ _RUNS = 3
 
 
 def find_limbs(channels: Floating, affine: Affine) -> Limbs:
-    """Find the limbs in an image of any kind.
+    """Find the limbs in channels (c, x, y, z) whose fat fraction nobody computed.
 
-    Parameters
-    ----------
-    channels : ndarray of shape (c, x, y, z)
-        Magnitude images; negative values mark missing channels.
-    affine : ndarray of shape (4, 4)
-        Their affine, mm.
-
-    Raises
-    ------
-    DataError
-        If there is no body in the image.
+    The body is found as in the fat fraction step; negative values mark missing channels.
     """
     return label_limbs(body_mask(np.maximum(channels, 0).sum(axis=0), affine), affine)
 
 
 def limb_columns(limbs: Limbs) -> slice | None:
-    """Return the columns that hold the limb if there is one only.
-
-    Parameters
-    ----------
-    limbs : Limbs
-        What the image shows.
-
-    Returns
-    -------
-    slice or None
-        Range along axis 0 with a little air; None if there are two limbs.
-    """
+    """Return the columns that hold the limb and a little air; None if there are two limbs."""
     if limbs.names != ("single",):
         return None
     columns = np.flatnonzero(limbs.labels.any(axis=(1, 2)))
