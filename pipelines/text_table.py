@@ -4,9 +4,7 @@ import csv
 import io
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from gzip import BadGzipFile
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
@@ -25,14 +23,38 @@ _SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
 
 
 def read_text_table(stream: TextIO, source: str, separator: str = "\t") -> "pd.DataFrame":
-    """Read a whole table; see :func:`iterate_text_table`."""
+    """Read a table that people wrote.
+
+    Parameters
+    ----------
+    stream : text file
+        At its beginning.
+    source : str
+        Name of the file, for messages.
+    separator : str
+        What stands between cells.
+
+    Returns
+    -------
+    DataFrame of str
+        Index ``line``; nothing is taken for missing or for a number.
+
+    Raises
+    ------
+    DataError
+        If the file is empty or no UTF-8 text, has another separator, a column twice or without
+        name, a cell of more than 131,072 characters in quotes, a quotation mark that nothing
+        closes, or rows of other lengths than the header.
+    """
     import pandas as pd
 
-    return pd.concat(iterate_text_table(stream, source, separator))
+    columns, rows = _read(stream, source, separator)
+    index = pd.Index([line for line, _ in rows], dtype="int64", name=LINE)
+    return pd.DataFrame([cells for _, cells in rows], columns=columns, index=index, dtype=str)
 
 
 def read_text_rows(text: str, source: str) -> list[tuple[int, dict[str, str]]]:
-    """Read a small tab-separated table without pandas; errors as :func:`iterate_text_table`.
+    """Read a small tab-separated table without pandas; errors as :func:`read_text_table`.
 
     Parameters
     ----------
@@ -46,45 +68,8 @@ def read_text_rows(text: str, source: str) -> list[tuple[int, dict[str, str]]]:
     list of (int, dict)
         Line and cells by column of each row.
     """
-    stream = io.StringIO(text, newline="")
-    with _as_data_errors(source):
-        columns = _columns(stream.readline(), source, "\t")
-        rows = list(_rows(enumerate(stream, start=2), columns, source, "\t"))
+    columns, rows = _read(io.StringIO(text, newline=""), source, "\t")
     return [(line, dict(zip(columns, cells, strict=True))) for line, cells in rows]
-
-
-def iterate_text_table(
-    stream: TextIO, source: str, separator: str = "\t", rows: int = 100_000
-) -> "Iterator[pd.DataFrame]":
-    """Read a table in parts, so that its length does not matter.
-
-    Parameters
-    ----------
-    stream : text file
-        At its beginning.
-    source : str
-        Name of the file, for messages.
-    separator : str
-        What stands between cells.
-    rows : int
-        Rows per part.
-
-    Yields
-    ------
-    DataFrame of str
-        Index ``line``; nothing is taken for missing or for a number. A table without rows yields
-        one frame without rows.
-
-    Raises
-    ------
-    DataError
-        If the file is empty or no UTF-8 text, has another separator, a column twice or without
-        name, a cell of more than 131,072 characters in quotes, a quotation mark that nothing
-        closes, or rows of other lengths than the header.
-    """
-    with _as_data_errors(source):
-        columns = _columns(stream.readline(), source, separator)
-        yield from _parts(stream, columns, source, separator, rows)
 
 
 def read_own_table(
@@ -125,10 +110,13 @@ def read_own_table(
         raise ValueError(str(error)) from error
 
 
-@contextmanager
-def _as_data_errors(source: str) -> Iterator[None]:
+def _read(
+    stream: TextIO, source: str, separator: str
+) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the names of the columns, and line number and cells of every row."""
     try:
-        yield
+        columns = _columns(stream.readline(), source, separator)
+        return columns, list(_rows(stream, columns, source, separator))
     except UnicodeDecodeError as error:
         raise DataError(
             f"{source} is no text in UTF-8 ({error.reason}).",
@@ -169,31 +157,11 @@ def _columns(header: str, source: str, separator: str) -> list[str]:
     return columns
 
 
-def _parts(
-    stream: TextIO, columns: list[str], source: str, separator: str, rows: int
-) -> "Iterator[pd.DataFrame]":
-    lines = enumerate(stream, start=2)
-    yield _part(list(islice(lines, rows)), columns, source, separator)
-    while batch := list(islice(lines, rows)):
-        yield _part(batch, columns, source, separator)
-
-
-def _part(
-    lines: Iterable[tuple[int, str]], columns: list[str], source: str, separator: str
-) -> "pd.DataFrame":
-    """Make a table of some lines."""
-    import pandas as pd
-
-    rows = list(_rows(lines, columns, source, separator))
-    index = pd.Index([number for number, _ in rows], dtype="int64", name=LINE)
-    return pd.DataFrame([cells for _, cells in rows], columns=columns, index=index, dtype=str)
-
-
 def _rows(
-    lines: Iterable[tuple[int, str]], columns: list[str], source: str, separator: str
+    lines: Iterable[str], columns: list[str], source: str, separator: str
 ) -> Iterator[tuple[int, list[str]]]:
-    """Split lines into one cell per column; blank ones are left out."""
-    for number, line in lines:
+    """Split the lines below the header into one cell per column; blank ones are left out."""
+    for number, line in enumerate(lines, start=2):
         if not line.strip():
             continue
         row, is_open = _cells(line, separator)

@@ -30,13 +30,7 @@ Wanted = tuple[str, ...] | Literal["*"] | None
 
 @dataclass(frozen=True)
 class Filters:
-    """Wanted values by kind of scan and entity.
-
-    Attributes
-    ----------
-    wanted : Mapping of str to Mapping of str to Wanted
-        Kind -> entity (long name, ``suffix``, ``datatype`` or ``extension``) -> values.
-    """
+    """Wanted values by kind of scan and entity (long name, or a part of the name)."""
 
     wanted: Mapping[str, Mapping[str, Wanted]]
 

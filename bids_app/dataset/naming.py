@@ -18,18 +18,9 @@ DEFAULT_PART = "mag"
 
 @dataclass(frozen=True)
 class FileName:
-    """The parts of a file's name and of the folders it lies in.
+    """The parts of a file's name, and the folder of scans (e.g. ``mr-quant``) it lies in.
 
-    Attributes
-    ----------
-    entities : Mapping of str to str
-        Values by long entity name, e.g. ``{"subject": "01", "acquisition": "thigh"}``.
-    suffix : str
-        All that follows the last ``key-value`` pair, without extension.
-    datatype : str or None
-        Folder for one kind of data, e.g. ``mr-quant``; None if it lies in none we know.
-    extension : str
-        ``.nii.gz``, ``.nii``, ``.json``, ...
+    Entities go by their long names: ``{"subject": "01", "acquisition": "thigh"}``.
     """
 
     entities: Mapping[str, str]
@@ -40,18 +31,9 @@ class FileName:
 
 @dataclass(frozen=True)
 class NameRule:
-    """One row of ``scan_kinds.tsv``.
+    """A row of ``scan_kinds.tsv``; without a kind, the note says why such images are left alone.
 
-    Attributes
-    ----------
-    pattern : str
-        Suffix in lower case with ``_`` for ``-``; ``*`` and ``?`` stand for anything.
-    kind : str or None
-        What such a scan is; None for images we know and leave alone.
-    part : str or None
-        ``mag``, ``phase``, ``real`` or ``imag`` where the suffix says it.
-    note : str
-        Why it is left alone, for people.
+    The pattern is a suffix in lower case with ``_`` for ``-``; ``*`` and ``?`` stand for anything.
     """
 
     pattern: str

@@ -23,20 +23,8 @@ _MULTI_ECHO_KINDS = ("megre", "mese")
 class ScanFile:
     """One image file that has been recognized.
 
-    Attributes
-    ----------
-    path : Path
-        The image.
-    kind : str
-        ``water``, ``fat``, ``ff``, ``megre``, ...: a kind of ``scan_kinds.tsv``.
-    part : str
-        ``mag``, ``phase``, ``real`` or ``imag``.
-    echo : str
-        Label of the echo, empty if the name has none.
-    entities : Mapping of str to str
-        Entities that tell its stack from others of the session.
-    sidecars : tuple of Path
-        Sidecars that apply, from the root of the dataset inwards.
+    `kind` is one of ``scan_kinds.tsv``, `echo` a label or empty; `entities` tell its stack from
+    others of the session; `sidecars` are ordered from the root of the dataset inwards.
     """
 
     path: Path

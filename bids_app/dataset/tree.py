@@ -37,12 +37,7 @@ MOUNT_HINT = (
 class Listing:
     """What lies in one folder, hidden entries left out, in natural order.
 
-    Attributes
-    ----------
-    folders : tuple of str
-        Names of folders, and of links to folders.
-    files : tuple of str
-        Names of everything else, links without a target included.
+    Links to folders are folders, links without a target are files.
     """
 
     folders: tuple[str, ...]
@@ -87,16 +82,7 @@ def list_folder(path: Path) -> Listing:
 
 
 def labels_in(names: Iterable[str], prefix: str) -> tuple[list[str], list[str]]:
-    """Read the labels of ``sub-*`` or ``ses-*`` folders.
-
-    Returns
-    -------
-    labels : list of str
-        Labels, without `prefix`, in the order given.
-    misnamed : list of str
-        Folder names that start with `prefix` but hold other characters than letters, digits and
-        ``+``.
-    """
+    """Return the labels of ``sub-*`` or ``ses-*`` folders, and the names that hold none."""
     labels: list[str] = []
     misnamed: list[str] = []
     for name in names:
@@ -116,21 +102,7 @@ def scan_folders(listing: Listing) -> list[str]:
 
 
 def session_files(root: Path, folder: PurePosixPath) -> dict[PurePosixPath, tuple[str, ...]]:
-    """List the files of one session and of the folders above it.
-
-    Parameters
-    ----------
-    root : Path
-        The dataset.
-    folder : PurePosixPath
-        Participant or session folder, relative to `root`.
-
-    Returns
-    -------
-    dict
-        For each folder, relative to `root`, the names of its files: the session folder, what lies
-        up to two levels below it, and the folders above it up to, but without, the root.
-    """
+    """List the files of a session by folder, and of the folders above it without the root."""
     files: dict[PurePosixPath, tuple[str, ...]] = {}
     for above in folder.parents:
         if above != PurePosixPath("."):
@@ -146,14 +118,7 @@ def session_files(root: Path, folder: PurePosixPath) -> dict[PurePosixPath, tupl
 
 
 def check_root(root: Path) -> Listing:
-    """List the root of a dataset, or say what is wrong with it and where the right one may be.
-
-    Raises
-    ------
-    AppError
-        ``INPUT_MISSING`` if it is absent, no folder, unreadable or empty; ``INVALID_DATASET`` if
-        it has no ``sub-*`` folders.
-    """
+    """List the root of a dataset, or say what is wrong with it and where the right one may be."""
     if not root.is_dir():
         state = "is a file, not a folder" if root.exists() else "does not exist"
         raise AppError(

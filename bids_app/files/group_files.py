@@ -21,7 +21,7 @@ MODELS = Path("models")
 MOST_PLAIN_ROWS = 1_000_000
 
 
-def table_path(name: str, rows: int = 0) -> Path:
+def _table_path(name: str, rows: int = 0) -> Path:
     """Return the file of a table of ``group_columns.json``, relative to the output folder."""
     return Path(f"{name}.tsv.gz" if rows > MOST_PLAIN_ROWS else f"{name}.tsv")
 
@@ -57,7 +57,7 @@ def write_tables(
         If a table has a column that ``group_columns.json`` does not describe.
     """
     for name, frame in tables.items():
-        path = table_path(name, len(frame))
+        path = _table_path(name, len(frame))
         writer.table(path, _without_empty_sessions(frame))
         content = {
             **describe_columns(name, [str(column) for column in frame]),

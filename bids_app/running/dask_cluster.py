@@ -32,27 +32,10 @@ _INSTALL_HINT = "Install the cluster extra: pip install 'myomids[cluster]'."
 
 @contextmanager
 def open_dask(settings: Settings, start: Callable[[], None], work_dir: Path) -> Iterator[Executor]:
-    """Connect to the cluster the settings name, or start one, and check that its workers can work.
+    """Connect to a Dask scheduler, or start a SLURM cluster, as the settings say.
 
-    Parameters
-    ----------
-    settings : Settings
-        ``dask_scheduler`` (an address) or ``dask_cluster`` (a SLURM cluster).
-    start : callable
-        Called once in every worker, also in those that join later; picklable.
-    work_dir : Path
-        Where the workers of a cluster started here put scratch and logs.
-
-    Yields
-    ------
-    Executor
-        As long as the connection is open.
-
-    Raises
-    ------
-    AppError
-        ``UNAVAILABLE`` if Dask is not installed, the scheduler does not answer, no worker comes,
-        or a worker lacks this version of MyoMIDS or does not see the output folder.
+    Raises AppError ``UNAVAILABLE`` if Dask is not installed, the scheduler does not answer, no
+    worker comes, or a worker lacks this version of MyoMIDS or does not see the output folder.
     """
     try:
         from distributed import Client

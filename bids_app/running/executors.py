@@ -44,12 +44,12 @@ def open_executor(
         with open_dask(settings, start, work_dir) as executor:
             yield executor
     elif processes == 1:
-        yield run_here
+        yield _run_here
     else:
         yield _ProcessExecutor(processes, start)
 
 
-def run_here(
+def _run_here(
     function: Callable[[Task], Result],
     tasks: Iterable[Task],
     *,

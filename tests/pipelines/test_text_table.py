@@ -9,7 +9,6 @@ import pytest
 
 from pipelines.errors import DataError
 from pipelines.text_table import (
-    iterate_text_table,
     read_own_table,
     read_text_rows,
     read_text_table,
@@ -32,14 +31,6 @@ def test_small_tables_are_read_row_by_row_as_strictly() -> None:
     assert read_text_rows(text, "x.tsv") == [(3, {"index": "1", "name": "a\tb"})]
     with pytest.raises(DataError, match=r"x\.tsv, row 2 has 1 cell"):
         read_text_rows("a\tb\n1\n", "x.tsv")
-
-
-def test_long_tables_come_in_parts() -> None:
-    text = "a\tb\n" + "".join(f"{i}\t{i}\n" for i in range(7))
-    parts = list(iterate_text_table(io.StringIO(text), "scores.tsv", rows=3))
-    assert [len(p) for p in parts] == [3, 3, 1]
-    assert parts[2].index.tolist() == [8]
-    assert parts[2]["a"].tolist() == ["6"]
 
 
 def test_a_byte_order_mark_quotes_and_other_separators_are_understood() -> None:
