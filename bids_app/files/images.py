@@ -10,7 +10,7 @@ refused on purpose, although other software reads it:
 
 import math
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,24 +19,17 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
-from bids_app.errors import AppError, ExitCode, from_pipeline
+from bids_app.errors import AppError, ExitCode
+from bids_app.files.header_geometry import read_geometry
 from bids_app.files.reading import read_bytes
 from pipelines.arrays import Affine, Array
-from pipelines.errors import DataError
-from pipelines.geometry import check_affine, voxel_sizes
+from pipelines.quality import Check
 
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's number for "gzip header and check sum"
 
-# Voxel edges of MR images lie between these; others mean wrong units (metres, micrometres).
-_SMALLEST_VOXEL_MM = 0.02
-_LARGEST_VOXEL_MM = 200.0
-
 # Beyond this a header is damaged, not large (8 times 1024^3 voxels).
 _MOST_VOXELS = 2**33
-
-# qform and sform that place a corner of the image this far apart contradict each other.
-_FORMS_DIFFER_MM = 1.0
 
 _CONVERT_AGAIN = "Convert the scan again, or copy the file again from where it came."
 
@@ -56,12 +49,15 @@ class Volume:
         Voxel to world (RAS+), mm.
     notes : tuple of str
         What a person should know about the header, one sentence each.
+    checks : tuple of Check
+        Contradictions in the header on which sizes or sides depend.
     """
 
     path: Path
     data: Array
     affine: Affine
     notes: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 def load_volume(path: Path, dimensions: Literal[3, 4] = 3) -> Volume:
@@ -106,7 +102,7 @@ def load_labels(path: Path) -> Volume:
         data = data.astype(np.int32)
     if data.min() < 0:
         raise _bad(path, "is no label image: it holds negative values")
-    return Volume(path, data, volume.affine, volume.notes)
+    return replace(volume, data=data)
 
 
 def _load(path: Path, dimensions: int) -> Volume:
@@ -119,12 +115,12 @@ def _load(path: Path, dimensions: int) -> Volume:
             shape = _spatial_shape(path, image.header.get_data_shape(), dimensions)
             _check_type(path, image.header.get_data_dtype())
             _check_length(path, raw, image)
-            notes = _check_orientation(path, image)
+            geometry = read_geometry(path, _unrepaired(image_class, raw), image.shape)
             data = _native(np.asanyarray(image.dataobj).reshape(shape))
     except (HeaderDataError, ImageFileError, ValueError, OverflowError, OSError) as error:
         raise _bad(path, f"is a damaged NIfTI file: {error}") from error
     _check_values(path, data)
-    return Volume(path, data, np.asarray(image.affine, np.float64), notes)
+    return Volume(path, data, geometry.affine, geometry.notes, geometry.checks)
 
 
 def _decompress(path: Path, raw: bytes) -> bytes:
@@ -208,40 +204,10 @@ def _check_length(path: Path, raw: bytes, image: Any) -> None:
         raise _bad(path, f"has {len(raw) - end} bytes more than its header says")
 
 
-def _check_orientation(path: Path, image: Any) -> tuple[str, ...]:
-    """Check that the header places the voxels in space."""
-    header = image.header
-    sform, qform = header.get_sform(coded=True)[0], header.get_qform(coded=True)[0]
-    if sform is None and qform is None:
-        raise _bad(
-            path,
-            "says nothing about its orientation (qform_code and sform_code are 0), so left and "
-            "right cannot be told",
-            "Convert the scan again from DICOM, or set the qform from the scanner's header.",
-        )
-    try:
-        check_affine(image.affine, str(path))
-    except DataError as error:
-        raise from_pipeline(error) from error
-    sizes = voxel_sizes(image.affine)
-    if sizes.min() < _SMALLEST_VOXEL_MM or sizes.max() > _LARGEST_VOXEL_MM:
-        edges = " x ".join(f"{size:.4g}" for size in sizes)
-        raise _bad(path, f"has implausible voxels of {edges} mm", "NIfTI is read in millimetres.")
-    return () if sform is None or qform is None else _compare_forms(path, image.shape, sform, qform)
-
-
-def _compare_forms(
-    path: Path, shape: tuple[int, ...], sform: Affine, qform: Affine
-) -> tuple[str, ...]:
-    """Return a note if the two orientation fields of a header contradict each other."""
-    corners = np.array([(x, y, z, 1) for x in (0, 1) for y in (0, 1) for z in (0, 1)]).T
-    corners[:3] *= np.array(shape[:3])[:, None]
-    apart = np.linalg.norm(((sform - qform) @ corners)[:3], axis=0).max()
-    if not np.isfinite(apart):
-        raise _bad(path, "has a damaged qform: it is not finite")
-    if apart <= _FORMS_DIFFER_MM:
-        return ()
-    return (f"{path.name}: qform and sform differ by up to {apart:.1f} mm; the sform is used.",)
+def _unrepaired(image_class: Any, raw: bytes) -> Any:
+    """Return the header as it is stored: reading an image repairs sizes of zero without a word."""
+    header_class = image_class.header_class
+    return header_class(raw[: header_class.template_dtype.itemsize], check=False)
 
 
 def _native(stored: Array) -> Array:
