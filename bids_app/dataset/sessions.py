@@ -271,7 +271,7 @@ def images_in(files_by_folder: FilesByFolder, session_folder: Path) -> list[Pure
         for folder, names in files_by_folder.items()
         if folder.is_relative_to(session_folder)
         for name in names
-        if name.endswith((".nii", ".nii.gz"))
+        if _is_image(name)
     ]
 
 
@@ -281,7 +281,8 @@ def inherited(
     """Return the sidecars or look-up tables that apply to an image, by BIDS inheritance.
 
     A file applies if it lies in a folder on the way from the root to the image, has the image's
-    suffix, and no entity that the image lacks. Of several in one folder the nearest in name wins.
+    suffix, and no entity that the image lacks. BIDS expects one in each folder; of several, which
+    real datasets have, all apply but those of other images, and the nearest in name comes last.
 
     Parameters
     ----------
@@ -309,9 +310,19 @@ def inherited(
             if normalize_suffix(candidate.suffix) == normalize_suffix(name.suffix)
             and candidate.entities.items() <= name.entities.items()
         ]
-        if here:
-            applicable.append(max(here)[1])
+        images = {_stem(file) for file in files_by_folder.get(folder, ()) if _is_image(file)}
+        in_order = [path for _, path in sorted(here)]
+        applicable += [path for path in in_order[:-1] if _stem(path.name) not in images]
+        applicable += in_order[-1:]
     return applicable
+
+
+def _is_image(name: str) -> bool:
+    return name.endswith((".nii", ".nii.gz"))
+
+
+def _stem(name: str) -> str:
+    return name.partition(".")[0]
 
 
 @cache

@@ -92,7 +92,21 @@ def read_metadata(sidecars: Sequence[Path], image: Path) -> Metadata:
         if not_finite:
             flags.append(f"{path.name} holds {not_finite} NaN or Infinity, read as unknown.")
         fields.update((key, value) for key, value in content.items() if value is not None)
+    flags += _shared_folders(sidecars, image)
     return Metadata(fields, tuple(sidecars), tuple(flags))
+
+
+def _shared_folders(sidecars: Sequence[Path], image: Path) -> list[str]:
+    """Say which sidecars lie in one folder, where BIDS expects one."""
+    by_folder: dict[Path, list[str]] = {}
+    for path in sidecars:
+        by_folder.setdefault(path.parent, []).append(path.name)
+    return [
+        f"Several sidecars of one folder describe {image.name}: {', '.join(names)}; all were read, "
+        "and the last one wins."
+        for names in by_folder.values()
+        if len(names) > 1
+    ]
 
 
 def merge_echoes(echoes: Sequence[Metadata]) -> Metadata:

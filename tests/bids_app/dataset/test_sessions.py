@@ -459,12 +459,22 @@ class TestInheritance:
         ),
     }
 
-    def test_nearest_of_each_folder_from_the_root_inwards(self):
+    def test_all_of_each_folder_from_the_root_inwards_the_nearest_last(self):
         image = PurePosixPath("sub-1/mr-anat/sub-1_acq-a_run-1_MEGRE.nii.gz")
         assert [str(path) for path in inherited(image, ".json", self.FILES)] == [
+            "MEGRE.json",
             "acq-a_MEGRE.json",
             "sub-1/sub-1_MEGRE.json",
+            "sub-1/mr-anat/sub-1_acq-a_MEGRE.json",
             "sub-1/mr-anat/sub-1_acq-a_run-1_MEGRE.json",
+        ]
+
+    def test_the_sidecar_of_another_image_does_not_describe_this_one(self):
+        folder = PurePosixPath("sub-1/mr-anat")
+        files = {folder: (*self.FILES[folder], "sub-1_acq-a_MEGRE.nii.gz")}
+        image = folder / "sub-1_acq-a_run-1_MEGRE.nii.gz"
+        assert [path.name for path in inherited(image, ".json", files)] == [
+            "sub-1_acq-a_run-1_MEGRE.json"
         ]
 
     def test_other_extension(self):
@@ -476,6 +486,7 @@ class TestInheritance:
     def test_case_of_the_suffix_does_not_matter(self):
         image = PurePosixPath("sub-1/mr-anat/sub-1_part-phase_megre.nii.gz")
         assert [str(path) for path in inherited(image, ".json", self.FILES)] == [
+            "MEGRE.json",
             "part-phase_MEGRE.json",
             "sub-1/sub-1_MEGRE.json",
         ]

@@ -53,11 +53,19 @@ class TestReadJson:
 
 class TestReadMetadata:
     def test_nearest_file_wins(self, tmp_path):
-        root = make_tree(tmp_path, {"far.json": {"a": 1, "b": 1}, "near.json": {"b": 2}})
-        metadata = read_metadata([root / "far.json", root / "near.json"], Path("x.nii.gz"))
+        root = make_tree(tmp_path, {"far.json": {"a": 1, "b": 1}, "sub-1/near.json": {"b": 2}})
+        files = (root / "far.json", root / "sub-1/near.json")
+        metadata = read_metadata(files, Path("x.nii.gz"))
         assert metadata.fields == {"a": 1, "b": 2}
-        assert metadata.sources == (root / "far.json", root / "near.json")
+        assert metadata.sources == files
         assert metadata.flags == ()
+
+    def test_several_files_of_one_folder_are_flagged(self, tmp_path):
+        root = make_tree(tmp_path, {"a.json": {"a": 1, "b": 1}, "b.json": {"b": 2}})
+        metadata = read_metadata([root / "a.json", root / "b.json"], Path("x.nii.gz"))
+        assert metadata.fields == {"a": 1, "b": 2}
+        (flag,) = metadata.flags
+        assert "a.json, b.json" in flag
 
     def test_missing_sidecar_is_flagged(self):
         metadata = read_metadata([], Path("sub-1/x.nii.gz"))
@@ -74,8 +82,9 @@ class TestReadMetadata:
         )
 
     def test_not_finite_values_are_flagged_and_inherited_values_stay(self, tmp_path):
-        root = make_tree(tmp_path, {"far.json": {"a": 1}, "near.json": '{"a": NaN, "b": NaN}'})
-        metadata = read_metadata([root / "far.json", root / "near.json"], Path("x.nii.gz"))
+        files = {"far.json": {"a": 1}, "sub-1/near.json": '{"a": NaN, "b": NaN}'}
+        root = make_tree(tmp_path, files)
+        metadata = read_metadata([root / name for name in files], Path("x.nii.gz"))
         assert metadata.fields == {"a": 1}
         assert metadata.flags == ("near.json holds 2 NaN or Infinity, read as unknown.",)
 
