@@ -49,6 +49,13 @@ class Filters:
                 return kind
         return None
 
+    @property
+    def names_run_of_both(self) -> bool:
+        """Whether runs of water and of fat are named, which says that they belong together."""
+        return all(
+            isinstance(self.wanted.get(kind, {}).get("run"), tuple) for kind in ("water", "fat")
+        )
+
     def fixed_entities(self, kind: str) -> set[str]:
         """Return the entities for which a filter of a kind names values."""
         return {key for key, want in self.wanted[kind].items() if isinstance(want, tuple)}

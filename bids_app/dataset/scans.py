@@ -96,11 +96,14 @@ class Stack:
         By kind (``water``); scans that are not magnitudes by kind and part (``megre_phase``).
     duplicates : Mapping of str to tuple of Path
         Files that claim to be the same scan; none of them is in `scans`.
+    notes : tuple of str
+        How it was put together, where its names alone do not say.
     """
 
     entities: Mapping[str, str]
     scans: Mapping[str, Scan]
     duplicates: Mapping[str, tuple[Path, ...]]
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

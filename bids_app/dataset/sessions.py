@@ -18,6 +18,7 @@ from bids_app.dataset.filters import Filters
 from bids_app.dataset.labels import enumerate_labels
 from bids_app.dataset.naming import DEFAULT_PART, FileName, normalize_suffix, rule_for
 from bids_app.dataset.scans import ScanFile, Session, group_stacks
+from bids_app.dataset.series_pairing import pair_series
 from bids_app.dataset.tree import (
     PARTICIPANT_PREFIX,
     SESSION_PREFIX,
@@ -175,7 +176,9 @@ class Dataset:
                 found.append(outcome)
             else:
                 left_out[self.root / image] = outcome
-        return Session(session.participant, session.session, group_stacks(found), left_out)
+        by_filter = filters is not None and filters.names_run_of_both
+        stacks = pair_series(group_stacks(found), filtered=by_filter)
+        return Session(session.participant, session.session, stacks, left_out)
 
     def images(self, session: SessionId) -> list[PurePosixPath]:
         """Return all images of a session, relative to the root, whatever their names."""
