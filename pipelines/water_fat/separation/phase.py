@@ -20,6 +20,18 @@ FULL_TURN: dict[PhaseUnits, tuple[float, str]] = {
 # Somewhere in a scan the phase takes (nearly) all values of a turn, if only in the noise around
 # the body: its range tells the unit if it is between these shares of a full turn.
 RANGE_SHARE = (0.9, 1.01)
+# How sidecars name units in which unwrapped phase, which has no range of its own, may be stored.
+NAMED_UNITS: dict[str, PhaseUnits] = {
+    "rad": "radians",
+    "radian": "radians",
+    "radians": "radians",
+    "mrad": "milliradians",
+    "deg": "degrees",
+    "degree": "degrees",
+    "degrees": "degrees",
+}
+# Unwrapped phase of a limb spans some turns; beyond this the named unit is wrong.
+MOST_TURNS = 60.0
 
 
 def phase_units(phase: Array) -> PhaseUnits:
@@ -48,8 +60,14 @@ def phase_units(phase: Array) -> PhaseUnits:
     raise DataError(
         f"The phase runs from {low:g} to {high:g}, which is no full turn in any known unit: "
         f"{known}.",
-        "Name the unit of the phase image in the options, or convert the scan again.",
+        'If it is unwrapped, write its unit into its sidecar ("Units": "rad"); otherwise convert '
+        "the scan again.",
     )
+
+
+def named_units(word: object) -> PhaseUnits | Literal["auto"]:
+    """Return the unit that a sidecar's ``Units`` names; ``auto`` for ``arbitrary`` and the like."""
+    return NAMED_UNITS.get(str(word).strip().lower(), "auto")
 
 
 def to_radians(
@@ -73,8 +91,20 @@ def to_radians(
         Phase; 0 where it was not finite.
     units : str
         The unit it was stored in.
+
+    Raises
+    ------
+    DataError
+        If the unit is neither known nor recognized, or the values cannot be of it.
     """
     found = phase_units(phase) if units == "auto" else units
-    scale = np.float32(2 * np.pi / FULL_TURN[found][0])
+    turn = FULL_TURN[found][0]
+    finite = phase[np.isfinite(phase)]
+    if finite.size and float(finite.max()) - float(finite.min()) > MOST_TURNS * turn:
+        raise DataError(
+            f"The phase runs from {finite.min():g} to {finite.max():g}, which cannot be {found}.",
+            "Correct Units in the sidecar of the phase image, or remove it.",
+        )
+    scale = np.float32(2 * np.pi / turn)
     radians = phase.astype(np.float32) * scale
     return np.nan_to_num(radians, copy=False, nan=0.0, posinf=0.0, neginf=0.0), found

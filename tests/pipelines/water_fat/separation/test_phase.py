@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import DataError
-from pipelines.water_fat.separation.phase import phase_units, to_radians
+from pipelines.water_fat.separation.phase import named_units, phase_units, to_radians
 
 RADIANS = np.linspace(-np.pi, np.pi, 4001).astype(np.float32)
 
@@ -63,3 +63,34 @@ def test_missing_values_become_zero() -> None:
 def test_constant_image_is_refused() -> None:
     with pytest.raises(DataError, match="only one value"):
         phase_units(np.zeros((3, 3)))
+
+
+def test_unwrapped_phase_of_a_named_unit_means_the_same_angle() -> None:
+    unwrapped = np.linspace(-30, 25, 500).astype(np.float32)
+    radians, units = to_radians(unwrapped, named_units("rad"))
+    assert units == "radians"
+    np.testing.assert_array_equal(radians, unwrapped)
+
+
+@pytest.mark.parametrize(
+    ("word", "unit"),
+    [("rad", "radians"), (" Radians ", "radians"), ("deg", "degrees"), ("mrad", "milliradians")],
+)
+def test_units_are_read_as_sidecars_name_them(word: str, unit: str) -> None:
+    assert named_units(word) == unit
+
+
+@pytest.mark.parametrize("word", ["arbitrary", "", None, 3, ["rad"]])
+def test_other_words_leave_the_unit_to_the_range(word: object) -> None:
+    assert named_units(word) == "auto"
+
+
+def test_a_named_unit_that_cannot_be_true_is_refused() -> None:
+    with pytest.raises(DataError, match="cannot be radians"):
+        to_radians(STORED["Siemens 0..4095"], "radians")
+
+
+def test_the_hint_for_an_unknown_range_names_the_field_to_write() -> None:
+    with pytest.raises(DataError) as caught:
+        phase_units(np.linspace(-9, 11, 50))
+    assert '"Units": "rad"' in caught.value.hint
