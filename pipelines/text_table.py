@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 import zlib
 from collections.abc import Iterable, Iterator
 from gzip import BadGzipFile
@@ -18,6 +19,8 @@ MISSING = "n/a"
 
 LINE = "line"
 """Name of the index: line in the file; the header is line 1."""
+
+LOGGER = logging.getLogger(__name__)
 
 _SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
 
@@ -70,6 +73,41 @@ def read_text_rows(text: str, source: str) -> list[tuple[int, dict[str, str]]]:
     """
     columns, rows = _read(io.StringIO(text, newline=""), source, "\t")
     return [(line, dict(zip(columns, cells, strict=True))) for line, cells in rows]
+
+
+def iterate_text_table(
+    stream: TextIO, source: str, separator: str = "\t", rows: int = 100_000
+) -> "Iterator[pd.DataFrame]":
+    """Read a table in parts, so that its length does not matter.
+
+    Parameters
+    ----------
+    stream : text file
+        At its beginning.
+    source : str
+        Name of the file, for messages.
+    separator : str
+        What stands between cells.
+    rows : int
+        Rows per part.
+
+    Yields
+    ------
+    DataFrame of str
+        Index ``line``; nothing is taken for missing or for a number. A table without rows yields
+        one frame without rows.
+
+    Raises
+    ------
+    DataError
+        If the file is empty or no UTF-8 text, has another separator, a column twice or without
+        name, a cell of more than 131,072 characters in quotes, a quotation mark that nothing
+        closes, or rows of other lengths than the header. Empty cells at the ends of lines, which
+        spreadsheet programs leave, are no fault and logged.
+    """
+    with _as_data_errors(source):
+        columns = _columns(stream.readline(), source, separator)
+        yield from _parts(stream, columns, source, separator, rows)
 
 
 def read_own_table(
@@ -132,6 +170,8 @@ def _columns(header: str, source: str, separator: str) -> list[str]:
     columns = [name.strip() for name in cells]
     if is_open:
         raise _never_closed(f"{source}, row 1", columns[-1])
+    while len(columns) > 1 and not columns[-1]:
+        columns.pop()
     if columns == [""]:
         raise DataError(
             f"{source} is empty, or its first line is.",
@@ -160,17 +200,23 @@ def _columns(header: str, source: str, separator: str) -> list[str]:
 def _rows(
     lines: Iterable[str], columns: list[str], source: str, separator: str
 ) -> Iterator[tuple[int, list[str]]]:
-    """Split the lines below the header into one cell per column; blank ones are left out."""
-    for number, line in enumerate(lines, start=2):
+    """Split lines into one cell per column; blank ones are left out."""
+    trailing = False
+    for number, line in lines:
         if not line.strip():
             continue
         row, is_open = _cells(line, separator)
+        while len(row) > len(columns) and not row[-1].strip():
+            row.pop()
+            trailing = True
         if is_open and len(row) <= len(columns):
             column = quoted(columns[len(row) - 1])
             raise _never_closed(f"{source}, row {number}, column {column}", row[-1])
         if len(row) != len(columns):
             raise _ragged(source, number, len(row), len(columns))
         yield number, row
+    if trailing:
+        LOGGER.warning("%s: empty cells at the ends of its lines were left out.", source)
 
 
 def _cells(line: str, separator: str) -> tuple[list[str], bool]:

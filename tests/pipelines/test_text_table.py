@@ -178,3 +178,21 @@ def test_damaged_compressed_tables_are_value_errors(tmp_path, content, problem) 
     (tmp_path / "t.tsv.gz").write_bytes(content)
     with pytest.raises(ValueError, match=problem):
         read_own_table(tmp_path / "t.tsv.gz")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\tb\t\n1\t2\t\n", "a\tb\t\t\r\n1\t2\t\r\n", "a\tb\n1\t2\t\t \n", "a\tb\t\n1\t2\n3\t4\t\n"],
+)
+def test_empty_cells_at_the_ends_of_lines_are_left_out_and_logged(text, caplog) -> None:
+    table = read_text_table(io.StringIO(text, newline=""), "t.tsv")
+    assert list(table.columns) == ["a", "b"]
+    assert table.iloc[0].tolist() == ["1", "2"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "t.tsv: empty cells at the ends of its lines were left out."
+    ]
+
+
+def test_a_value_beyond_the_last_column_is_refused() -> None:
+    with pytest.raises(DataError, match="row 2 has 3 cells"):
+        read_text_table(io.StringIO("a\tb\t\n1\t2\t3\n"), "t.tsv")
