@@ -4,7 +4,8 @@ Every step of the science reports its checks in this form; they are stored in th
 file they judge and shown as lights in the report.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 CheckLevel = Literal["pass", "warn", "fail"]
@@ -40,3 +41,31 @@ class Check:
     def as_dict(self) -> dict[str, Any]:
         """Return the check as a JSON-serializable dictionary."""
         return asdict(self)
+
+
+_BAD_LAST: tuple[CheckLevel, ...] = ("pass", "warn", "fail")
+
+
+def merge_checks(checks: Iterable[Check]) -> list[Check]:
+    """Make one check of those of one name: the worst, with the texts of all that are not passed.
+
+    Parameters
+    ----------
+    checks : iterable of Check
+        E.g. of the water and of the fat image.
+
+    Returns
+    -------
+    list of Check
+        In the order in which names come first.
+    """
+    by_name: dict[str, list[Check]] = {}
+    for check in checks:
+        by_name.setdefault(check.name, []).append(check)
+    return [_worst(same) for same in by_name.values()]
+
+
+def _worst(checks: list[Check]) -> Check:
+    worst = max(checks, key=lambda check: _BAD_LAST.index(check.level))
+    texts = [check.text for check in checks if check.level != "pass"] or [worst.text]
+    return replace(worst, text=" ".join(dict.fromkeys(texts)))

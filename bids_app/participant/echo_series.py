@@ -1,69 +1,87 @@
 """Raw gradient echoes of a stack: read them with what their sidecar must say, and separate them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from bids_app.dataset.inputs import EchoSeries
 from bids_app.dataset.scans import Scan
 from bids_app.errors import AppError, ExitCode
+from bids_app.files.header_geometry import compare_with_sidecar
 from bids_app.files.images import load_volume
-from bids_app.files.sidecars import EchoTimes, echo_times_ms
 from bids_app.options.settings import Settings
-from bids_app.participant.fat_fraction import FatFraction, QuantitativeMap
+from bids_app.participant.echo_acquisition import EchoAcquisition, read_acquisition
+from bids_app.participant.fat_fraction import FatFraction, QuantitativeMap, with_input_checks
 from pipelines.arrays import Affine, Array
 from pipelines.geometry import Orientation, same_grid, to_canonical
+from pipelines.quality import Check
 from pipelines.water_fat.dixon import DixonResult
 from pipelines.water_fat.noise import NoiseEstimate
 from pipelines.water_fat.quality import dixon_checks
 from pipelines.water_fat.separation.options import SeparationOptions
 from pipelines.water_fat.separation.separate import SeparationResult, separate
-from pipelines.water_fat.separation.spectra import DEFAULT_SPECTRUM, PROTON_MHZ_PER_TESLA
+from pipelines.water_fat.separation.spectra import DEFAULT_SPECTRUM
 from pipelines.water_fat.swaps import flag_swaps
 
 # Fat fraction (percent) below which tissue counts as muscle for the signal-to-noise ratio.
 LEAN_BELOW = 50.0
+# Interpolation leaves magnitudes with some negative values, of at most this share of the largest.
+NEGATIVE_SHARE = 0.05
 
 
 @dataclass(frozen=True)
 class EchoImages:
     """Echoes of a stack (x, y, z, echoes) in canonical order, with their acquisition.
 
-    The phase is as stored, or in radians if it was made from real and imaginary parts.
+    Attributes
+    ----------
+    magnitude : ndarray of shape (x, y, z, echoes)
+        Magnitude images.
+    phase : ndarray of the same shape or None
+        Phase images as stored, or in radians if made from real and imaginary parts.
+    acquisition : EchoAcquisition
+        Echo times and what else the sidecars say; its unit of the phase is that of `phase`.
+    affine : ndarray of shape (4, 4)
+        Affine, mm.
+    orientation : Orientation
+        Way back to the stored order.
+    notes : tuple of str
+        What a person should know about the files.
+    checks : tuple of Check
+        Contradictions in headers and sidecars.
     """
 
     magnitude: Array
     phase: Array | None
-    phase_in_radians: bool
-    echo_times: EchoTimes
-    field_strength_t: float
-    repetition_time_ms: float | None
-    flip_angle_deg: float | None
+    acquisition: EchoAcquisition
     affine: Affine
     orientation: Orientation
     notes: tuple[str, ...]
+    checks: tuple[Check, ...]
 
     def fat_fraction(self, settings: Settings) -> FatFraction:
         """Separate water and fat."""
+        acquisition = self.acquisition
         options = SeparationOptions(
             spectrum=settings.fat_spectrum or DEFAULT_SPECTRUM,
-            phase_units="radians" if self.phase_in_radians else "auto",
-            repetition_time_ms=self.repetition_time_ms,
-            flip_angle_deg=self.flip_angle_deg,
+            phase_units=acquisition.phase_units,
+            repetition_time_ms=acquisition.repetition_time_ms,
+            flip_angle_deg=acquisition.flip_angle_deg,
             correct_t1=settings.correct_t1,
         )
         result = separate(
             self.magnitude,
             self.phase,
-            self.echo_times.milliseconds,
+            acquisition.echo_times.milliseconds,
             self.affine,
-            self.field_strength_t,
+            acquisition.field_strength_t,
             options=options,
         )
-        return FatFraction(_as_dixon(result, self.affine), self._details(result), _maps(result))
+        dixon = with_input_checks(_as_dixon(result, self.affine), self.checks)
+        return FatFraction(dixon, self._details(result), _maps(result))
 
     def _details(self, result: SeparationResult) -> Mapping[str, Any]:
         return {
@@ -72,58 +90,57 @@ class EchoImages:
             "Precession": result.precession,
             "PhaseUnits": result.phase_units,
             "EchoTimesMs": list(result.echo_times_ms),
-            "EchoTimeStoredIn": self.echo_times.stored_unit,
-            "FieldStrengthT": self.field_strength_t,
-            "Notes": [*self.notes, *result.notes],
+            "EchoTimeStoredIn": self.acquisition.echo_times.stored_unit,
+            "FieldStrengthT": self.acquisition.field_strength_t,
+            "Notes": [*self.notes, *self.acquisition.notes, *result.notes],
         }
 
 
 def read_echoes(inputs: EchoSeries) -> EchoImages:
-    """Load the echoes of a stack; its sidecar must say their times and the field strength."""
-    first, affine, orientation, notes = _load(inputs.first)
-    magnitude, phase, radians = first, None, False
-    if inputs.second is not None:
-        second, second_affine, _, more = _load(inputs.second)
-        notes = (*notes, *more)
-        if first.shape != second.shape or not same_grid(
-            first.shape, affine, second.shape, second_affine
-        ):
-            raise AppError(
-                f"{inputs.first.path} {first.shape} and {inputs.second.path} {second.shape} do "
-                "not hold the same echoes on the same grid.",
-                ExitCode.BAD_DATA,
-                "Convert both parts of the scan again.",
-            )
-        radians = inputs.first.part == "real"
-        magnitude, phase = (
-            (np.hypot(first, second), np.arctan2(second, first)) if radians else (first, second)
+    """Load the echoes of a stack."""
+    acquisition = read_acquisition(inputs)
+    first = _load(inputs.first)
+    if inputs.second is None:
+        _refuse_negative(first.data, inputs.first.path)
+        return EchoImages(
+            first.data,
+            None,
+            acquisition,
+            first.affine,
+            first.orientation,
+            first.notes,
+            first.checks,
         )
-    name = str(inputs.first.path)
-    fields = inputs.first.metadata.fields
-    echo_times = echo_times_ms(fields, name)
-    # A sidecar that holds echo times in seconds holds the repetition time in seconds too.
-    to_ms = 1000.0 if echo_times.stored_unit == "s" else 1.0
-    repetition = _number(fields, "RepetitionTime")
-    return EchoImages(
-        magnitude,
-        phase,
-        radians,
-        echo_times,
-        _field_strength(fields, inputs.first.path),
-        None if repetition is None else repetition * to_ms,
-        _number(fields, "FlipAngle"),
-        affine,
-        orientation,
-        notes,
-    )
+    second = _load(inputs.second)
+    _refuse_other_grid(first, second, inputs)
+    other = second.data
+    if acquisition.second_order is not None:
+        other = other[..., acquisition.second_order]
+    if inputs.first.part == "real":
+        magnitude, phase = np.hypot(first.data, other), np.arctan2(other, first.data)
+        acquisition = replace(acquisition, phase_units="radians")
+    else:
+        _refuse_negative(first.data, inputs.first.path)
+        magnitude, phase = first.data, other
+    notes, checks = (*first.notes, *second.notes), (*first.checks, *second.checks)
+    return EchoImages(magnitude, phase, acquisition, first.affine, first.orientation, notes, checks)
 
 
-def _load(scan: Scan) -> tuple[Array, Affine, Orientation, tuple[str, ...]]:
+@dataclass(frozen=True)
+class _Part:
+    """One part of the echoes, canonical: data of shape (x, y, z, echoes)."""
+
+    data: Array
+    affine: Affine
+    orientation: Orientation
+    notes: tuple[str, ...]
+    checks: tuple[Check, ...]
+
+
+def _load(scan: Scan) -> _Part:
     """Load one 4D file, or one 3D file per echo."""
-    if len(scan.paths) == 1:
-        volume = load_volume(scan.path, dimensions=4)
-        return *to_canonical(volume.data, volume.affine), volume.notes
-    volumes = [load_volume(path) for path in scan.paths]
+    dimensions: Literal[3, 4] = 4 if len(scan.paths) == 1 else 3
+    volumes = [load_volume(path, dimensions) for path in scan.paths]
     for volume in volumes[1:]:
         if not same_grid(
             volumes[0].data.shape, volumes[0].affine, volume.data.shape, volume.affine
@@ -133,28 +150,38 @@ def _load(scan: Scan) -> tuple[Array, Affine, Orientation, tuple[str, ...]]:
                 ExitCode.BAD_DATA,
                 "The echoes of a scan must share a grid: convert the scan again.",
             )
-    stacked = np.stack([volume.data for volume in volumes], axis=-1)
-    return *to_canonical(stacked, volumes[0].affine), volumes[0].notes
+    data = volumes[0].data if dimensions == 4 else np.stack([v.data for v in volumes], axis=-1)
+    affine = volumes[0].affine
+    checks = [
+        *volumes[0].checks,
+        *compare_with_sidecar(scan.path.name, affine, scan.metadata.fields),
+    ]
+    return _Part(*to_canonical(data, affine), volumes[0].notes, tuple(checks))
 
 
-def _field_strength(fields: Mapping[str, Any], path: Path) -> float:
-    """Return the field strength, better from the resonance frequency than from the label."""
-    frequency = _number(fields, "ImagingFrequency")
-    if frequency is not None and frequency > 0:
-        return frequency / PROTON_MHZ_PER_TESLA
-    nominal = _number(fields, "MagneticFieldStrength")
-    if nominal is None:
+def _refuse_negative(magnitude: Array, path: Path) -> None:
+    """Refuse what no magnitude can be, such as unwrapped phase without part- in its name."""
+    finite = magnitude[np.isfinite(magnitude)]
+    if finite.size and float(finite.min()) < -NEGATIVE_SHARE * float(np.abs(finite).max()):
         raise AppError(
-            f"The sidecar of {path} says neither MagneticFieldStrength nor ImagingFrequency.",
+            f"{path} holds negative values, down to {finite.min():g}; a magnitude has none.",
             ExitCode.BAD_DATA,
-            "Add MagneticFieldStrength in tesla, e.g. 3.0: the chemical shift depends on it.",
+            "If it is a phase image, name it part-phase; if a real part, part-real. Otherwise "
+            "convert the scan again.",
         )
-    return nominal
 
 
-def _number(fields: Mapping[str, Any], key: str) -> float | None:
-    value = fields.get(key)
-    return float(value) if isinstance(value, int | float) and value is not True else None
+def _refuse_other_grid(first: _Part, second: _Part, inputs: EchoSeries) -> None:
+    shapes = first.data.shape, second.data.shape
+    if shapes[0] == shapes[1] and same_grid(shapes[0], first.affine, shapes[1], second.affine):
+        return
+    assert inputs.second is not None
+    raise AppError(
+        f"{inputs.first.path} {shapes[0]} and {inputs.second.path} {shapes[1]} do not hold the "
+        "same echoes on the same grid.",
+        ExitCode.BAD_DATA,
+        "Convert both parts of the scan again.",
+    )
 
 
 def _as_dixon(result: SeparationResult, affine: Affine) -> DixonResult:

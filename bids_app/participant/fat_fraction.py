@@ -1,10 +1,11 @@
 """What a stack's fat fraction comes with: checks, further maps, and how it was made."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipelines.arrays import Array
+from pipelines.quality import Check, merge_checks
 from pipelines.water_fat.dixon import DixonResult
 
 
@@ -24,3 +25,8 @@ class FatFraction:
     dixon: DixonResult
     details: Mapping[str, Any]
     maps: Mapping[str, QuantitativeMap] = field(default_factory=dict)
+
+
+def with_input_checks(dixon: DixonResult, checks: Sequence[Check]) -> DixonResult:
+    """Put what headers and sidecars contradict before the checks of the fat fraction."""
+    return replace(dixon, checks=[*merge_checks(checks), *dixon.checks])

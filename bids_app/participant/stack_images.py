@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from bids_app.dataset.inputs import EchoSeries, FatFractionMap, Inputs
-from bids_app.files.images import load_volume
+import numpy as np
+
+from bids_app.dataset.inputs import EchoSeries, FatFractionMap, Inputs, WaterFatPair
+from bids_app.dataset.scans import Scan
+from bids_app.files.header_geometry import compare_with_sidecar
+from bids_app.files.images import Volume, load_volume
 from bids_app.options.settings import Settings
-from bids_app.participant.fat_fraction import FatFraction
+from bids_app.participant.fat_fraction import FatFraction, with_input_checks
 from pipelines.arrays import Affine, Array
 from pipelines.geometry import Orientation, resample, same_grid, to_canonical
+from pipelines.quality import Check
+from pipelines.water_fat.common_scale import common_scale
 from pipelines.water_fat.dixon import fat_fraction_from_map, fat_fraction_from_water_fat
 from pipelines.water_fat.grids import MatchedGrids, match_grids
 
@@ -33,20 +39,41 @@ def read_images(inputs: Inputs) -> StackImages:
         return read_echoes(inputs)
     if isinstance(inputs, FatFractionMap):
         return _read_map(inputs)
+    return _read_pair(inputs)
+
+
+def _read_pair(inputs: WaterFatPair) -> "_WaterFatImages":
     water_file, fat_file = load_volume(inputs.water.path), load_volume(inputs.fat.path)
     water, affine, orientation = to_canonical(water_file.data, water_file.affine)
     fat, fat_affine, _ = to_canonical(fat_file.data, fat_file.affine)
+    scale = common_scale(inputs.water.metadata.fields, inputs.fat.metadata.fields)
+    if scale.fat_factor != 1:
+        fat = fat.astype(np.float32) * np.float32(scale.fat_factor)
+    checks = (
+        *_geometry_checks(water_file, inputs.water),
+        *_geometry_checks(fat_file, inputs.fat),
+        *scale.checks,
+    )
+    notes = (*water_file.notes, *fat_file.notes, *scale.notes)
     grids = match_grids(water, affine, fat, fat_affine)
-    return _WaterFatImages(grids, orientation, (*water_file.notes, *fat_file.notes))
+    return _WaterFatImages(grids, orientation, notes, checks)
+
+
+def _geometry_checks(volume: Volume, scan: Scan) -> list[Check]:
+    return [
+        *volume.checks,
+        *compare_with_sidecar(scan.path.name, volume.affine, scan.metadata.fields),
+    ]
 
 
 @dataclass(frozen=True)
 class _WaterFatImages:
-    """Water and fat images on one grid, with what a person should know about the files."""
+    """Water and fat images on one canonical grid, and the way back to the stored order of water."""
 
     grids: MatchedGrids
     orientation: Orientation
     notes: tuple[str, ...]
+    checks: tuple[Check, ...]
 
     def fat_fraction(self, settings: Settings) -> FatFraction:  # noqa: ARG002 (no choice here)
         """Compute, repair and check the fat fraction."""
@@ -56,18 +83,19 @@ class _WaterFatImages:
             "FatFractionMethod": "F / (W + F) of magnitude images",
             "Notes": list(self.notes),
         }
-        return FatFraction(dixon, details)
+        return FatFraction(with_input_checks(dixon, self.checks), details)
 
 
 @dataclass(frozen=True)
 class _FatFractionImages:
-    """A fat fraction map as stored, and a magnitude image on its grid if there is one."""
+    """A fat fraction map in canonical order, and a magnitude image on its grid if there is one."""
 
     ff: Array
     signal: Array | None
     affine: Affine
     orientation: Orientation
     notes: tuple[str, ...]
+    checks: tuple[Check, ...]
 
     def fat_fraction(self, settings: Settings) -> FatFraction:
         """Bring the map to percent and check it."""
@@ -79,17 +107,20 @@ class _FatFractionImages:
             "InputUnits": dixon.units,
             "Notes": list(self.notes),
         }
-        return FatFraction(dixon, details)
+        return FatFraction(with_input_checks(dixon, self.checks), details)
 
 
 def _read_map(inputs: FatFractionMap) -> _FatFractionImages:
     volume = load_volume(inputs.fat_fraction.path)
     ff, affine, orientation = to_canonical(volume.data, volume.affine)
+    checks = _geometry_checks(volume, inputs.fat_fraction)
     if inputs.signal is None:
-        return _FatFractionImages(ff, None, affine, orientation, volume.notes)
+        return _FatFractionImages(ff, None, affine, orientation, volume.notes, tuple(checks))
     magnitude = load_volume(inputs.signal.path)
     signal, signal_affine, _ = to_canonical(magnitude.data, magnitude.affine)
     if not same_grid(ff.shape, affine, signal.shape, signal_affine):
         shape = (ff.shape[0], ff.shape[1], ff.shape[2])
         signal = resample(signal, signal_affine, shape, affine, outside=0.0)
-    return _FatFractionImages(ff, signal, affine, orientation, (*volume.notes, *magnitude.notes))
+    checks += _geometry_checks(magnitude, inputs.signal)
+    notes = (*volume.notes, *magnitude.notes)
+    return _FatFractionImages(ff, signal, affine, orientation, notes, tuple(checks))
