@@ -75,41 +75,6 @@ def read_text_rows(text: str, source: str) -> list[tuple[int, dict[str, str]]]:
     return [(line, dict(zip(columns, cells, strict=True))) for line, cells in rows]
 
 
-def iterate_text_table(
-    stream: TextIO, source: str, separator: str = "\t", rows: int = 100_000
-) -> "Iterator[pd.DataFrame]":
-    """Read a table in parts, so that its length does not matter.
-
-    Parameters
-    ----------
-    stream : text file
-        At its beginning.
-    source : str
-        Name of the file, for messages.
-    separator : str
-        What stands between cells.
-    rows : int
-        Rows per part.
-
-    Yields
-    ------
-    DataFrame of str
-        Index ``line``; nothing is taken for missing or for a number. A table without rows yields
-        one frame without rows.
-
-    Raises
-    ------
-    DataError
-        If the file is empty or no UTF-8 text, has another separator, a column twice or without
-        name, a cell of more than 131,072 characters in quotes, a quotation mark that nothing
-        closes, or rows of other lengths than the header. Empty cells at the ends of lines, which
-        spreadsheet programs leave, are no fault and logged.
-    """
-    with _as_data_errors(source):
-        columns = _columns(stream.readline(), source, separator)
-        yield from _parts(stream, columns, source, separator, rows)
-
-
 def read_own_table(
     source: "Path | BinaryIO | TextIO", columns: list[str] | None = None
 ) -> "pd.DataFrame":
@@ -170,6 +135,7 @@ def _columns(header: str, source: str, separator: str) -> list[str]:
     columns = [name.strip() for name in cells]
     if is_open:
         raise _never_closed(f"{source}, row 1", columns[-1])
+    # Spreadsheet programs leave empty cells at the ends of lines.
     while len(columns) > 1 and not columns[-1]:
         columns.pop()
     if columns == [""]:
@@ -200,9 +166,9 @@ def _columns(header: str, source: str, separator: str) -> list[str]:
 def _rows(
     lines: Iterable[str], columns: list[str], source: str, separator: str
 ) -> Iterator[tuple[int, list[str]]]:
-    """Split lines into one cell per column; blank ones are left out."""
+    """Split the lines below the header into one cell per column; blank ones are left out."""
     trailing = False
-    for number, line in lines:
+    for number, line in enumerate(lines, start=2):
         if not line.strip():
             continue
         row, is_open = _cells(line, separator)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bids_app.dataset.naming import spellings
 from bids_app.dataset.scans import Scan, Session, Stack
+from bids_app.dataset.series_pairing import run_hint
 
 # Magnitude images that show the body, best first.
 _SIGNAL_KINDS = ("in_phase", "opposed_phase", "water", "fat")
@@ -88,10 +89,13 @@ class SessionInputs:
         In the order of the session.
     reason : str or None
         Why no fat fraction can be computed in the session; None if one can.
+    hint : str
+        What to do about it.
     """
 
     stacks: tuple[tuple[Stack, Inputs | Unusable], ...]
     reason: str | None
+    hint: str
 
 
 def select_inputs(stack: Stack) -> Inputs | Unusable:
@@ -123,8 +127,17 @@ def select_inputs(stack: Stack) -> Inputs | Unusable:
 
 def session_inputs(session: Session) -> SessionInputs:
     """Choose the scans of every stack of a session."""
-    stacks = tuple((stack, select_inputs(stack)) for stack in session.stacks)
-    return SessionInputs(stacks, _unusable_reason(session, stacks))
+    stacks = tuple((stack, _select_or_hint(stack, session)) for stack in session.stacks)
+    hints = (run_hint(stack, session.stacks) for stack in session.stacks)
+    hint = next(filter(None, hints), "docs/input.md lists the scans that can be used.")
+    return SessionInputs(stacks, _unusable_reason(session, stacks), hint)
+
+
+def _select_or_hint(stack: Stack, session: Session) -> Inputs | Unusable:
+    chosen = select_inputs(stack)
+    if not isinstance(chosen, Unusable):
+        return chosen
+    return Unusable(chosen.reason, run_hint(stack, session.stacks) or chosen.hint)
 
 
 def _unusable_reason(

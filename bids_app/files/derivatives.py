@@ -1,5 +1,6 @@
 """Name every output file, and see that the output folder can be written to."""
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,21 @@ def sidecar(path: Path) -> Path:
     return path.with_name(f"{stem}.json")
 
 
+def refuse_unwritable(output_dir: Path) -> None:
+    """Refuse an output folder that could not be made or written to, without touching it.
+
+    Raises
+    ------
+    AppError
+        ``CANNOT_CREATE`` with the reason.
+    """
+    existing = next(path for path in (output_dir, *output_dir.parents) if path.exists())
+    if not existing.is_dir():
+        raise _cannot_write(output_dir, f"{existing} is no folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise _cannot_write(output_dir, "Permission denied")
+
+
 def prepare_output(output_dir: Path) -> None:
     """Make the output folder and see that files can be written to it.
 
@@ -96,9 +112,13 @@ def prepare_output(output_dir: Path) -> None:
         with tempfile.TemporaryFile(dir=output_dir):
             pass
     except OSError as error:
-        raise AppError(
-            f"The output folder {output_dir} cannot be written to: {error.strerror}.",
-            ExitCode.CANNOT_CREATE,
-            "Check its permissions and free space; in a container, mount it writable and run as "
-            "its owner (docker run --user $(id -u):$(id -g)).",
-        ) from error
+        raise _cannot_write(output_dir, str(error.strerror)) from error
+
+
+def _cannot_write(output_dir: Path, reason: str) -> AppError:
+    return AppError(
+        f"The output folder {output_dir} cannot be written to: {reason}.",
+        ExitCode.CANNOT_CREATE,
+        "Check its permissions and free space; in a container, mount it writable and run as "
+        "its owner (docker run --user $(id -u):$(id -g)).",
+    )

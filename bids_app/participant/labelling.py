@@ -69,6 +69,11 @@ class LabelSource:
         """Label the muscles of a stack on the grid of its fat fraction."""
         if self.model is not None:
             return _segment(self, dixon)
+        found = self.given_map(session, stack)
+        return _read(found, self.settings, dixon.ff.shape, dixon.affine)
+
+    def given_map(self, session: Session, stack: Stack) -> LabelMap:
+        """Return the label map that was given for a stack; refuse a stack without one."""
         found = find_label_map(self.settings.derivatives, session, stack)
         if found is None:
             raise AppError(
@@ -77,7 +82,7 @@ class LabelSource:
                 ExitCode.INPUT_MISSING,
                 "Add sub-..._desc-muscles_dseg.nii.gz, or leave out --derivatives to segment.",
             )
-        return _read(found, self.settings, dixon.ff.shape, dixon.affine)
+        return found
 
 
 def prepare_labels(settings: Settings, work_dir: Path, threads: int) -> LabelSource:

@@ -12,13 +12,10 @@ from bids_app.dataset.structure import check_structure
 from bids_app.errors import ExitCode
 from bids_app.files.result_writer import write_failure
 from bids_app.options.settings import Settings
+from bids_app.participant.completion import SessionTask
+from bids_app.participant.dry_run import dry_run
 from bids_app.participant.labelling import LabelSource, prepare_labels
-from bids_app.participant.session import (
-    SessionTask,
-    describe_session,
-    process_session,
-    rewrite_report,
-)
+from bids_app.participant.session import process_session, rewrite_report
 from bids_app.running.executors import open_executor
 from bids_app.running.logged_run import run_logged
 from bids_app.running.logs import LOGGER
@@ -53,7 +50,7 @@ def run_participant_level(settings: Settings) -> ExitCode:
     warnings = [] if settings.skip_bids_validation else check_structure(dataset, selected)
     sessions = dataset.sessions(settings.participant_label, settings.session_label, filters)
     if settings.dry_run:
-        return _dry_run(settings, sessions)
+        return dry_run(settings, sessions)
 
     def work(log_file: Path) -> ExitCode:
         LOGGER.info("MyoMIDS %s: %d session(s); log: %s", __version__, len(selected), log_file)
@@ -131,11 +128,3 @@ def _record(settings: Settings, outcome: Outcome) -> None:
             write_failure(settings.output_dir, outcome.session, outcome.reason())
         except OSError as error:
             LOGGER.error("Its reason could not be written to logs/failed: %s.", error.strerror)
-
-
-def _dry_run(settings: Settings, sessions: Iterator[Session]) -> ExitCode:
-    """Print what would be done with each session; write nothing."""
-    for session in sessions:
-        print("\n".join(describe_session(session, settings)))
-    print("dry run: nothing was written")
-    return ExitCode.OK

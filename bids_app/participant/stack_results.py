@@ -92,10 +92,12 @@ def write_results(task: StackTask, results: StackResults, writer: SessionWriter)
 def _fat_fraction_sidecar(task: StackTask, results: StackResults) -> dict[str, Any]:
     """Describe the fat fraction map."""
     dixon, metadata = results.fat_fraction.dixon, task.inputs.scans[0].metadata.fields
+    details = results.fat_fraction.details
     content = {
         "Description": "Fat fraction; NaN where there is no value (background).",
         "Units": "%",
-        **results.fat_fraction.details,
+        **details,
+        "Notes": [*task.stack.notes, *details.get("Notes", ())],
         "SkullStripped": False,
         "SourceScan": {key: metadata[key] for key in SCAN_FACTS if key in metadata},
         "WaterFatSwaps": _swaps(dixon),

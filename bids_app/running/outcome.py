@@ -26,6 +26,8 @@ class Outcome:
         Why it failed and what to do about it.
     steps : tuple of Step
         Wall time and peak memory of each step.
+    refused_stacks : int
+        Stacks whose images were refused, while others of the session have results.
     """
 
     session: SessionId
@@ -34,6 +36,7 @@ class Outcome:
     message: str = ""
     hint: str = ""
     steps: tuple[Step, ...] = ()
+    refused_stacks: int = 0
 
     @classmethod
     def failure(cls, session: SessionId, error: AppError, steps: Sequence[Step] = ()) -> "Outcome":
@@ -54,12 +57,13 @@ class Outcome:
 def exit_code_of(outcomes: Sequence[Outcome]) -> ExitCode:
     """Return the exit code of a run from those of its sessions.
 
-    Some failed and others complete is ``PARTIAL``; if all failed, the code they share, else
-    ``FAILURE``.
+    Some failed and others complete is ``PARTIAL``, and so is a session that lacks a stack; if all
+    failed, the code they share, else ``FAILURE``.
     """
     failed = {outcome.exit_code for outcome in outcomes if outcome.status == "failed"}
     if not failed:
-        return ExitCode.OK
+        incomplete = any(outcome.refused_stacks for outcome in outcomes)
+        return ExitCode.PARTIAL if incomplete else ExitCode.OK
     if any(outcome.status != "failed" for outcome in outcomes):
         return ExitCode.PARTIAL
     return failed.pop() if len(failed) == 1 else ExitCode.FAILURE
@@ -82,6 +86,12 @@ def log_summary(outcomes: Sequence[Outcome]) -> ExitCode:
             LOGGER.error("%s failed: %s", outcome.session.name, outcome.message)
             if outcome.hint:
                 LOGGER.error("%s hint: %s", outcome.session.name, outcome.hint)
+        elif outcome.refused_stacks:
+            LOGGER.error(
+                "%s lacks %d refused stack(s); its page and the log say why.",
+                outcome.session.name,
+                outcome.refused_stacks,
+            )
     LOGGER.info(
         "%d session(s) complete, %d skipped (complete before), %d failed",
         counts["complete"],

@@ -1,0 +1,89 @@
+"""What a session's results are made from, and whether they are complete already."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bids_app.dataset.inputs import SessionInputs, Unusable
+from bids_app.dataset.scans import Session
+from bids_app.errors import AppError, ExitCode
+from bids_app.files.reading import checksum
+from bids_app.options.settings import Settings
+from bids_app.participant.labelling import LabelSource
+from bids_app.session_id import SessionId
+from bids_app.version import __version__
+
+# Keys of a marker, and what a message calls them.
+_DIAGNOSIS = "Diagnosis"
+_CALLED = {_DIAGNOSIS: "diagnosis model"}
+# Stacks whose images were refused while others of the session were processed.
+REFUSED = "RefusedStacks"
+
+Refusals = list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class SessionTask:
+    """Everything a worker needs to process one session."""
+
+    session: Session
+    settings: Settings
+    labels: LabelSource
+
+
+def made_from_now(task: SessionTask, inputs: SessionInputs) -> dict[str, Any]:
+    """Return what the results of a session depend on, for its marker; reads every input file."""
+    files: dict[str, str] = {}
+    for _, chosen in inputs.stacks:
+        if isinstance(chosen, Unusable):
+            continue
+        for scan in chosen.scans:
+            for path in scan.paths:
+                files[path.relative_to(task.settings.bids_dir).as_posix()] = checksum(path)
+    return {**choices_of(task), "Inputs": files}
+
+
+def choices_of(task: SessionTask) -> dict[str, Any]:
+    """Return the part of :func:`made_from_now` that needs no reading of images."""
+    return {
+        "Version": __version__,
+        "Settings": task.settings.scientific(),
+        "Labels": task.labels.identity(task.session),
+        _DIAGNOSIS: _model_identity(task.settings),
+    }
+
+
+def _model_identity(settings: Settings) -> dict[str, Any] | None:
+    if settings.diagnosis_model is None:
+        return None
+    from bids_app.participant.diagnosis import model_identity
+
+    return model_identity(settings.diagnosis_model)
+
+
+def lacks_diagnosis(
+    session: SessionId, marker: Mapping[str, Any], made_from: Mapping[str, Any]
+) -> bool:
+    """Tell whether a complete session only lacks the answers of a diagnosis model.
+
+    Raises
+    ------
+    AppError
+        ``CANNOT_CREATE`` if it was made from something else.
+    """
+    changed = [key for key, value in made_from.items() if marker.get(key) != value]
+    if changed == [_DIAGNOSIS] and marker.get(_DIAGNOSIS) is None:
+        return True
+    if changed:
+        names = (_CALLED.get(key, key.lower()) for key in changed)
+        raise AppError(
+            f"Results of {session.name} exist that were made from other {' and '.join(names)}.",
+            ExitCode.CANNOT_CREATE,
+            "Recompute them with --overwrite, or choose another output folder.",
+        )
+    return False
+
+
+def refused_before(marker: Mapping[str, Any] | None) -> Refusals:
+    """Return the stacks that were refused when a session was completed."""
+    return list(marker.get(REFUSED, [])) if marker is not None else []
