@@ -1,4 +1,7 @@
-"""Charts of the group page as plain numbers in units of their drawing; templates draw them."""
+"""Charts of pages as plain numbers in units of their drawing; ``charts.html`` draws them.
+
+Figures with matplotlib are another matter, see :mod:`bids_app.reports.matplotlib_svg`.
+"""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

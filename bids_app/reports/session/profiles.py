@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bids_app.reports.charts import Point
 from bids_app.reports.layout import ProfileColumns
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ _SCALE_ENDS = (20, 40, 60, 80, 100)
 
 # Size of a chart's plotting area, in units of its drawing.
 WIDTH, HEIGHT = 150.0, 60.0
-
-Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
