@@ -8,7 +8,7 @@ from jinja2 import UndefinedError
 from bids_app.files.provenance import DataOrigin, citations
 from bids_app.reports.layout import Measure, layout, render
 from pipelines.anatomy.vocabulary import SIDES
-from pipelines.quality import Level
+from pipelines.quality import CheckLevel
 from pipelines.quantification.columns import MuscleTables
 from tests.bids_app.reports import page_content
 from tests.bids_app.reports.page_content import session, stack
@@ -42,7 +42,7 @@ def test_every_section_has_a_template() -> None:
 
 
 def test_there_are_words_for_every_level_side_and_origin() -> None:
-    assert layout().levels.keys() == set(get_args(Level))
+    assert layout().levels.keys() == set(get_args(CheckLevel))
     assert set(SIDES) <= layout().sides.keys()
     assert layout().data_origins.keys() == set(get_args(DataOrigin)) - {""}
 
