@@ -7,11 +7,11 @@ import pytest
 from pipelines.errors import DataError
 from pipelines.segmentation.training import dataset
 from pipelines.segmentation.training.dataset import (
-    _load_thigh,
-    _save_thigh,
     complete_all,
     find_label_maps,
+    load_thigh,
     read_thigh,
+    save_thigh,
     split_by_subject,
     subject_of,
 )
@@ -86,8 +86,8 @@ def test_completed_thighs_are_cached(maps, tmp_path, monkeypatch, simple_thigh):
 
 def test_round_trip(simple_thigh, tmp_path):
     path = tmp_path / "thigh.npz"
-    _save_thigh(simple_thigh, path)
-    loaded = _load_thigh(path)
+    save_thigh(simple_thigh, path)
+    loaded = load_thigh(path)
     for name in ("tissue", "pelvis", "depth", "level", "native"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(simple_thigh, name))
     assert loaded.midline == simple_thigh.midline
