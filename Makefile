@@ -6,12 +6,13 @@ EXAMPLE_OUTPUT := build/example
 # Simulated scores, for the group level of the example: no person stands behind them.
 EXAMPLE_SCORES := build/simulated_scores
 
-.PHONY: help example environment test lint format clean
+.PHONY: help example environment test lint format docs clean
 
 help:
 	@echo "make example  run both levels on bids_example/ and say where the reports are"
 	@echo "make test     run the test suite"
 	@echo "make lint     style, format and types"
+	@echo "make docs     pages of the code of pipelines, in build/docs"
 
 environment: $(VENV)/.app-installed
 
@@ -24,6 +25,10 @@ $(VENV)/.app-installed: requirements/lock.txt requirements/lock-no-deps.txt
 
 $(VENV)/.test-installed: $(VENV)/.app-installed requirements/lock-extras.txt requirements/lock-test.txt
 	$(BIN)/python -m pip install --quiet --requirement requirements/lock-extras.txt --requirement requirements/lock-test.txt
+	touch $@
+
+$(VENV)/.docs-installed: $(VENV)/.test-installed requirements/lock-docs.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements/lock-docs.txt
 	touch $@
 
 example: environment
@@ -46,6 +51,11 @@ lint: $(VENV)/.test-installed
 format: $(VENV)/.test-installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.docs-installed
+	rm -rf build/docs
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs/api build/docs
+	@echo "Pages: $(CURDIR)/build/docs/index.html"
 
 clean:
 	rm -rf $(VENV) build

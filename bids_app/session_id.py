@@ -1,4 +1,4 @@
-"""TODO."""
+"""Which participant and session something belongs to."""
 
 from dataclasses import dataclass
 from pathlib import Path

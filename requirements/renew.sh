@@ -20,7 +20,10 @@ freeze | grep -vxFf "$work/app.txt" | grep -vxFf "$work/no-deps.txt" >"$work/ext
 cat "$work/app.txt" "$work/no-deps.txt" "$work/extras.txt" >"$work/known.txt"
 "$work/venv/bin/python" -m pip install --constraint "$work/app.txt" --requirement test.in
 freeze | grep -vxFf "$work/known.txt" >"$work/test.txt"
+cat "$work/test.txt" >>"$work/known.txt"
+"$work/venv/bin/python" -m pip install --constraint "$work/known.txt" --requirement docs.in
+freeze | grep -vxFf "$work/known.txt" >"$work/docs.txt"
 
-for part in app:lock no-deps:lock-no-deps extras:lock-extras test:lock-test; do
+for part in app:lock no-deps:lock-no-deps extras:lock-extras test:lock-test docs:lock-docs; do
     { echo "# Made by renew.sh from ${part%%:*}.in; do not edit."; cat "$work/${part%%:*}.txt"; } >"${part##*:}.txt"
 done

@@ -17,7 +17,9 @@ def repository() -> Path:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real scans, which are not part of the repository."""
-    path = Path(os.environ.get("MYOMIDS_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
-    if not path.is_dir():
-        pytest.skip(f"no real test data at {path}; set MYOMIDS_TEST_DATA to use them")
+    named = os.environ.get("MYOMIDS_TEST_DATA")
+    if not named:
+        pytest.skip("needs real scans; MYOMIDS_TEST_DATA names no folder")
+    path = Path(named)
+    assert path.is_dir(), f"MYOMIDS_TEST_DATA names {path}, which is no folder"
     return path

@@ -1,4 +1,4 @@
-"""TODO."""
+"""What every executor of :mod:`executors` and :mod:`dask_cluster` offers."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar

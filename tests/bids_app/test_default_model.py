@@ -11,11 +11,11 @@ from bids_app.errors import ExitCode
 from pipelines.anatomy.label_maps import read_label_map
 
 # The model was trained on synthesized images of real anatomy; the phantom is geometry of our own.
-# What is asserted is that every muscle is found at its place, not how exact its outline is.
-LARGEST_PHANTOM_FF_ERROR = 5.0
-# Points, over eleven muscles; the model card has the measured values (2.8 and 0.5).
-LARGEST_MEAN_PATIENT_ERROR = 3.0
-LEAST_PHANTOM_VOLUME_SHARE, MOST_PHANTOM_VOLUME_SHARE = 0.4, 2.0
+# Measured: 0.6 points, and 0.91 to 1.05 of the volume.
+LARGEST_PHANTOM_FF_ERROR = 1.0
+# Points, over eleven muscles; measured: 2.73 and 0.57 (model card).
+LARGEST_MEAN_PATIENT_ERROR = {"sub-001": 3.0, "sub-003": 1.0}
+LEAST_PHANTOM_VOLUME_SHARE, MOST_PHANTOM_VOLUME_SHARE = 0.85, 1.15
 
 
 def muscles_of(out: Path, name: str) -> pd.DataFrame:
@@ -73,7 +73,7 @@ def test_every_muscle_of_the_phantom_is_found(
     assert found["expected_dice"].between(0, 1).all()
 
 
-@pytest.mark.parametrize("participant", ["sub-001", "sub-003"])
+@pytest.mark.parametrize("participant", LARGEST_MEAN_PATIENT_ERROR)
 def test_real_patients_beside_published_values(
     participant: str, shared_data: Path, tmp_path: Path
 ) -> None:
@@ -89,5 +89,5 @@ def test_real_patients_beside_published_values(
     muscle_of = {label.label: label.muscle for label in read_label_map("thigh11")}
     error = joined - (100 * published).rename(index=muscle_of)
     assert len(error.dropna()) == 11
-    assert error.abs().mean() < LARGEST_MEAN_PATIENT_ERROR
-    assert joined.corr(published.rename(index=muscle_of), method="spearman") > 0.9
+    assert error.abs().mean() < LARGEST_MEAN_PATIENT_ERROR[participant]
+    assert joined.corr(published.rename(index=muscle_of), method="spearman") > 0.97

@@ -84,7 +84,7 @@ class EchoProducts:
     pairs : list of (int, int)
         Echoes n < m of each row of `cross`.
     power : ndarray of shape (echoes, blocks)
-        Sum of |s_n|^2.
+        Sum of ``|s_n|^2``.
     cross : ndarray of shape (pairs, blocks)
         Sum of conj(s_n) s_m.
     """

@@ -27,8 +27,6 @@ SAMPLED_BLOCKS = 3000
 # With noiseless data of 4-8 echoes it is 0.2-3 %.
 DECISIVE_SHARE = 5e-4
 
-
-SAMPLED_BLOCKS = 3000
 # Phases of the even echoes that are tried; a shift by pi is the same as another field.
 TRIED_PHASES = np.arange(12) * (np.pi / 12) - np.pi / 2
 # Steepest ramp looked for (rad/mm): that of a readout delayed by several samples.

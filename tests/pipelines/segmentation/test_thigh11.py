@@ -12,9 +12,13 @@ from pipelines.anatomy.vocabulary import SIDES, muscles
 from pipelines.segmentation.review.confidence import read_calibration
 from pipelines.segmentation.synthesis.tissues import CLASS_NAMES, MUSCLES
 
-# Measured against published values: mean and largest difference (points) that may not be exceeded.
-# The aim is 3 and 8; in sub-001 a wasted rectus femoris misses the latter (see the model card).
-LIMITS = {"sub-001": (3.0, 14.0), "sub-003": (1.0, 2.0)}
+# Mean and largest difference from published values (points): the aim, and what is reached (2.73 and
+# 13.3, 0.57 and 1.1 in the model card) with a little slack.
+AIM = (3.0, 8.0)
+REACHED = {"sub-001": (2.8, 13.5), "sub-003": (0.6, 1.2)}
+MISSES_THE_AIM = pytest.mark.xfail(
+    strict=True, reason="sub-001: the wasted rectus femoris is 13.3 points off (model card)"
+)
 ABBREVIATIONS = ("SA", "RF", "VL", "VI", "VM", "AM", "GR", "BL", "ST", "SM", "BB")
 
 
@@ -81,7 +85,7 @@ def fat_percent(shared_data, tmp_path_factory):
     with (data / "published_ff.tsv").open(newline="") as stream:
         rows = {row["participant_id"]: row for row in csv.DictReader(stream, delimiter="\t")}
     values = {}
-    for patient in LIMITS:
+    for patient in REACHED:
         stem = data / patient / "mr-quant" / patient
         water, affine = read(f"{stem}_WATER.nii.gz")
         fat, _ = read(f"{stem}_FAT.nii.gz")
@@ -97,10 +101,18 @@ def fat_percent(shared_data, tmp_path_factory):
     return values
 
 
-@pytest.mark.parametrize("patient", LIMITS)
-def test_fat_fractions_agree_with_the_published_ones(fat_percent, patient):
-    measured, published = fat_percent[patient]
-    mean_limit, largest_limit = LIMITS[patient]
-    assert np.abs(measured - published).mean() <= mean_limit
-    assert np.abs(measured - published).max() <= largest_limit
-    assert spearmanr(measured, published).statistic >= 0.9
+@pytest.mark.parametrize("patient", REACHED)
+def test_fat_fractions_are_as_near_the_published_ones_as_the_card_says(fat_percent, patient):
+    assert np.all(differences(*fat_percent[patient]) <= REACHED[patient])
+    assert spearmanr(*fat_percent[patient]).statistic >= 0.98
+
+
+@pytest.mark.parametrize("patient", [pytest.param("sub-001", marks=MISSES_THE_AIM), "sub-003"])
+def test_fat_fractions_reach_the_aim(fat_percent, patient):
+    assert np.all(differences(*fat_percent[patient]) <= AIM)
+
+
+def differences(measured, published):
+    """Mean and largest difference."""
+    error = np.abs(measured - published)
+    return np.array([error.mean(), error.max()])
