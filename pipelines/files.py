@@ -157,7 +157,7 @@ def parse_json(text: str | bytes, **hooks: Callable[[str], object]) -> Any:
     text : str or bytes
         Content of a file.
     **hooks : callable
-        ``parse_constant``, ``parse_float`` and ``parse_int`` of :func:`json.loads`; without them
+        ``parse_constant``, ``parse_float`` and ``parse_int`` of ``json.loads``; without them
         NaN and infinity, which JSON does not have, are numbers.
 
     Raises

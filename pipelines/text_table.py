@@ -18,7 +18,7 @@ MISSING = "n/a"
 """What stands in a cell without a value."""
 
 LINE = "line"
-"""Name of the index: line in the file; the header is line 1."""
+"""Name of the index, the line in the file; the header is line 1."""
 
 LOGGER = logging.getLogger(__name__)
 

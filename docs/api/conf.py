@@ -24,4 +24,7 @@ add_module_names = False
 nitpicky = True
 # Names assigned in one line (A, B = ...) are not seen; mypy checks imports.
 suppress_warnings = ["autoapi.python_import_resolution"]
-nitpick_ignore_regex = []
+nitpick_ignore_regex = [
+    ("py:class", r"(collections|io|json|numpy|optuna|pandas|pathlib|pd|shap|torch|xgboost)\..*"),
+    ("py:class", "Path"),
+]

@@ -44,7 +44,7 @@ class Cohort:
 
     @property
     def patients(self) -> Objects:
-        """Patient of every sample (n,): samples of a patient stay in one fold."""
+        """Patient of every sample (n,); samples of a patient stay in one fold."""
         return self.native.samples["patient"].to_numpy(dtype=object)
 
 

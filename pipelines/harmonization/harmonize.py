@@ -140,7 +140,7 @@ class Harmonization:
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Columns of the transformed table: muscles, then ``PATIENT_FEATURES``."""
+        """Columns of the transformed table, which are muscles, then ``PATIENT_FEATURES``."""
         return (*self.muscles, *PATIENT_FEATURES)
 
     @property

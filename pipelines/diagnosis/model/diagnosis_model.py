@@ -91,7 +91,7 @@ class DiagnosisModel:
 
     @property
     def calibrated(self) -> bool:
-        """Whether a temperature makes its probabilities honest: for averaged margins only."""
+        """Whether a temperature makes its probabilities honest; only averaged margins have one."""
         return self.ensemble.combine == "margins"
 
     @property

@@ -45,7 +45,7 @@ class ModelSummary:
     Attributes
     ----------
     name, created, licence : str
-        As in :class:`DiagnosisModel`.
+        As in ``DiagnosisModel``.
     origin : {'simulated', 'real'}
         What the training patients are.
     classes : tuple of str

@@ -64,7 +64,7 @@ class Tables:
 
     @property
     def scales(self) -> tuple[str, ...]:
-        """Scales of table 1: those with grades, then the measured fat fraction."""
+        """Scales of table 1, those with grades first, then the measured fat fraction."""
         return (*self.thresholds, "FF")
 
 

@@ -1,1 +1,1 @@
-"""How an ensemble is found: folds, search, nested validation, refit; start at :mod:`nested`."""
+"""How an ensemble is found: folds, search, nested validation, refit; start at ``nested``."""

@@ -79,7 +79,7 @@ class TrainingData:
         return self._weighted[k]
 
     def oversampled(self, k: int, factor: float, neighbours: int) -> tuple[Float32, Index]:
-        """Return oversampled rows and their class numbers, see :meth:`Oversampler.sample`."""
+        """Return oversampled rows and their class numbers, see :meth:`.Oversampler.sample`."""
         if k not in self._oversamplers:
             most = self._protocol.space.get("smote_k")
             self._oversamplers[k] = Oversampler(

@@ -99,7 +99,7 @@ def leave_one_study_out(
     protocol : Protocol
         The protocol; nothing is searched.
     members : sequence of MemberParameters
-        Fixed hyper-parameters, e.g. :meth:`NestedResult.best_members`.
+        Fixed hyper-parameters, e.g. ``NestedResult.best_members``.
     map_tasks : callable, optional
         As in :func:`pipelines.diagnosis.training.nested.run_nested`; one task is one study.
     progress : callable, optional

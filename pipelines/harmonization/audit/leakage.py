@@ -63,7 +63,7 @@ def leakage_audit(
     Returns
     -------
     DataFrame
-        One row per :class:`Finding`, columns ``AUDIT_COLUMNS``. An area of 0.5 is no leak and 1 a
+        One row per :class:`.Finding`, columns ``AUDIT_COLUMNS``. An area of 0.5 is no leak and 1 a
         complete one. Areas over all samples count what diseases differ in; those within disease
         are the doing of scale or study alone.
 

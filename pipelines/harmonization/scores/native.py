@@ -20,7 +20,7 @@ class NativeScores:
     Attributes
     ----------
     samples : DataFrame
-        One row per sample, as in :class:`ScoreTable`.
+        One row per sample, as in :class:`.ScoreTable`.
     muscles : tuple of str
         The m feature muscles.
     values : ndarray of float64, shape (n, m, 3)
@@ -115,7 +115,7 @@ def score_routes(table: ScoreTable, regrouping: Regrouping) -> dict[str, Int64]:
     -------
     dict of ndarray of int
         ``row`` (position in ``table.scores``), ``cell`` (flat index into (n, m, 3)) and ``level``
-        (see :class:`Regrouping`), one entry per score and feature it serves. Scores of muscles that
+        (:class:`.Regrouping`), one entry per score and feature it serves. Scores of muscles that
         serve no feature have none.
     """
     scores = table.scores

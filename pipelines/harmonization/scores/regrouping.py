@@ -36,7 +36,7 @@ class Regrouping:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Names that are only sources: muscles and groups that are no feature themselves."""
+        """Names that are only sources, muscles and groups that are no feature themselves."""
         return tuple(name for name in self.targets if name not in self.features)
 
     @staticmethod

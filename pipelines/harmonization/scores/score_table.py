@@ -58,7 +58,7 @@ class ScoreTable:
         Parameters
         ----------
         scores : DataFrame
-            ``LONG_COLUMNS``, valid values (:func:`.score_reading.read_scores` checks files).
+            ``LONG_COLUMNS``, valid values (:func:`.read_scores` checks files).
         people : DataFrame, optional
             What is known of the people, see :meth:`with_people`.
 

@@ -1,1 +1,1 @@
-"""Which models there are, and which of their files may be loaded; start at :mod:`registry`."""
+"""Which models there are, and which of their files may be loaded; start at ``registry``."""

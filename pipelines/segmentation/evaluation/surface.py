@@ -74,7 +74,7 @@ def joint_box(first: Box | None, second: Box | None) -> Box:
     Parameters
     ----------
     first, second : tuple of slice or None
-        Boxes as :func:`scipy.ndimage.find_objects` returns them; not both None.
+        Boxes as ``scipy.ndimage.find_objects`` returns them; not both None.
     """
     boxes = [box for box in (first, second) if box is not None]
     return tuple(

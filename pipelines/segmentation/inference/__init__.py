@@ -1,1 +1,1 @@
-"""From an image to labels, with OpenVINO or PyTorch; start at :mod:`predict`."""
+"""From an image to labels, with OpenVINO or PyTorch; start at ``predict``."""

@@ -72,7 +72,7 @@ def _to_network_order(data: Floating, orientation: str, transpose: Sequence[int]
 def from_network_order(
     data: npt.NDArray[np.generic], orientation: str, transpose: Sequence[int]
 ) -> npt.NDArray[np.generic]:
-    """Undo :func:`_to_network_order` for an array without channels."""
+    """Undo ``_to_network_order`` for an array without channels."""
     back = np.empty(3, int)
     back[[2 - axis for axis in transpose]] = np.arange(3)
     change = orientations.ornt_transform(

@@ -2,7 +2,7 @@
 
 The raw score is the Dice coefficient that the network itself expects: if its probabilities are
 true, a mask M of probability sum P overlaps the truth in P voxels, and the truth has all of the
-label's probability as its size, so Dice = 2 P / (|M| + total). A calibration curve, fitted per
+label's probability as its size, so Dice = ``2 P / (|M| + total)``. A calibration curve, fitted per
 model on cases with known truth, turns the score into a predicted Dice.
 """
 

@@ -5,8 +5,8 @@ glutei and calf heads beside and beyond the labelled muscles, a fascia around th
 estimates those from the labels, because a model that has never seen an unlabelled muscle takes
 every muscle for one of its own.
 
-A completed thigh is a stack of sections on one common canvas (:data:`CANVAS_SHAPE` pixels of
-:data:`PIXEL_MM`) every :data:`SECTION_MM` along the leg, finer than the slices of the map; the
+A completed thigh is a stack of sections on one common canvas (``CANVAS_SHAPE`` pixels of
+``PIXEL_MM``) every ``SECTION_MM`` along the leg, finer than the slices of the map; the
 sections between two slices come from shape-based interpolation (Raya and Udupa, IEEE Trans Med
 Imaging 1990;9:32-42).
 """

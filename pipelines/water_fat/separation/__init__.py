@@ -1,1 +1,1 @@
-"""Water-fat separation of raw multi-echo gradient echoes; start at :mod:`separate`."""
+"""Water-fat separation of raw multi-echo gradient echoes; start at ``separate``."""

@@ -36,7 +36,7 @@ class EchoModel:
     times_s : ndarray of shape (echoes,)
         Echo times, ascending, in seconds.
     fat : ndarray of shape (echoes,)
-        Signal of one unit of fat, see :meth:`FatSpectrum.phasor`.
+        Signal of one unit of fat, see :meth:`.FatSpectrum.phasor`.
     main_shift_hz : float
         Frequency of the main fat peak relative to water (negative).
     field_strength_t : float

@@ -102,7 +102,7 @@ class Neighbourhood:
 
 
 def fat_class(water: Float32, fat: Float32) -> Float32:
-    """Return how far each voxel belongs to fat-like tissue, 0-1, from |W| and |F|."""
+    """Return how far each voxel belongs to fat-like tissue, 0-1, from ``|W|`` and ``|F|``."""
     low, high = CLASS_LIMITS
     share = fat / np.maximum(water + fat, np.finfo(np.float32).tiny)
     membership: Float32 = np.clip((share - low) / (high - low), 0, 1)

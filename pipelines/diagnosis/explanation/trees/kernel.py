@@ -300,7 +300,7 @@ def explain_tile(trees: FlatTrees, group: int, rows: Float32, values: Float32) -
     group : int
         Index of the class.
     rows : ndarray of float32, shape (2 * features, n), n <= 512, C order
-        Features as :func:`flat_trees.tile_rows` lays them out.
+        Features as ``tile_rows`` lays them out.
     values : ndarray of float32, shape (features, n)
         Changed in place.
     """
