@@ -154,8 +154,8 @@ def ff_noise_floor(
 ) -> Float64:
     """Return the fat fraction (percent) that tissue of a true signal without any fat shows.
 
-    ``100 E|F| / (E|W| + E|F|)``, where ``|F|`` is Rayleigh and ``|W|`` Rician distributed; the noise
-    of water is that of fat if not given.
+    ``100 E|F| / (E|W| + E|F|)``, where ``|F|`` is Rayleigh and ``|W|`` Rician distributed; the
+    noise of water is that of fat if not given.
     """
     fat = RAYLEIGH_MEAN * sigma_fat
     water = rician_mean(signal, sigma_fat if sigma_water is None else sigma_water)
