@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from pipelines.anatomy.vocabulary import Label, Side
+from pipelines.anatomy.vocabulary import SIDES, Label, Side, muscles
 from pipelines.arrays import Affine, UInt16
 from pipelines.package_data import package_rows
 from pipelines.quality import Check
@@ -95,8 +95,10 @@ def check_plausibility(
     expected = _expected(label_map, limbs)
     present = set(zip(found["muscle"], found["side"], strict=True))
     absent = [pair for pair in expected if pair not in present]
-    misplaced = _outside(found, _DIRECTIONS)
-    missized = _outside(found, ("share",))
+    # Shares and places are those among the muscles that the reference maps have.
+    comparable = describe_limbs(with_reference(labels), affine)
+    misplaced = _outside(comparable, _DIRECTIONS)
+    missized = _outside(comparable, ("share",))
     checks = [
         _count_check(
             "absent_muscles",
@@ -118,7 +120,7 @@ def check_plausibility(
         ),
         _symmetry_check(found),
     ]
-    region_check = _region_check(expected, absent, found, region, median_dice)
+    region_check = _region_check(expected, absent, comparable, region, median_dice)
     return [*checks, region_check] if region_check else checks
 
 
@@ -129,6 +131,12 @@ def reference_ranges() -> Mapping[str, Range]:
         row["muscle"]: _range({k: float(v) for k, v in row.items() if k != "muscle"})
         for row in package_rows(__package__, "reference_ranges.tsv")
     }
+
+
+def with_reference(labels: UInt16) -> UInt16:
+    """Return labels, our values, without the muscles that have no reference range."""
+    known = [muscles()[name].value(side) for name in reference_ranges() for side in SIDES]
+    return np.where(np.isin(labels, known), labels, 0).astype(np.uint16)
 
 
 def _range(row: Mapping[str, float]) -> Range:

@@ -134,7 +134,7 @@ def describe_limbs(labels: UInt16, affine: Affine) -> pd.DataFrame:
         if value < len(side_of):
             side_of[value] = 1 + SIDES.index(side)
     limb = side_of[values]
-    rightwards = _rightwards(points, limb)
+    rightwards = rightwards_direction(points, limb)
     rows = []
     for number, side in enumerate(SIDES, start=1):
         own = limb == number
@@ -146,8 +146,8 @@ def describe_limbs(labels: UInt16, affine: Affine) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _rightwards(points: Float64, limb: Index) -> Float64:
-    """Return the unit vector from the left to the right limb."""
+def rightwards_direction(points: Float64, limb: Index) -> Float64:
+    """Return the unit vector from the points of limb 1 to those of limb 2; +x for one limb."""
     if not ((limb == 1).any() and (limb == 2).any()):
         return np.array([1.0, 0.0])
     vector = points[limb == 2].mean(axis=0) - points[limb == 1].mean(axis=0)
