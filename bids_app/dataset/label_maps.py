@@ -25,6 +25,9 @@ _OWN_ENTITIES = frozenset({"subject", "session", "desc", "segmentation"})
 # Whole-image label maps have none of these: they mark masks of one structure or surface.
 ONE_STRUCTURE = frozenset({"label", "hemi"})
 
+# Files that a message names at most.
+_MOST_NAMED = 5
+
 # If several label maps fit a scan, this description is the one meant: it is our own.
 _PREFERRED_DESC = "muscles"
 
@@ -121,16 +124,57 @@ def read_lookup(lookup: Path | str) -> list[Label]:
         return labels_from_table(read_text(lookup), str(lookup))
 
 
+def unused_label_maps(derivatives: Mapping[str, Path], session: Session, stack: Stack) -> str:
+    """Say which images lie in a session's folder without being its label map.
+
+    Parameters
+    ----------
+    derivatives : Mapping of str to Path
+        Folders by name, none of which has a label map of the stack.
+    session, stack : Session, Stack
+        What has none.
+
+    Returns
+    -------
+    str
+        A sentence that names the images and what to call them, with a space after it; empty if
+        there are none.
+    """
+    images = [
+        root / image
+        for root in derivatives.values()
+        if (root / session.id.folder).is_dir()
+        for image in images_in(
+            session_files(root, PurePosixPath(session.id.folder)), session.id.folder
+        )
+    ]
+    if not images:
+        return ""
+    named = ", ".join(str(image) for image in images[:_MOST_NAMED])
+    more = f" and {len(images) - _MOST_NAMED} more" if len(images) > _MOST_NAMED else ""
+    parts = [session.id.name, stack.name, f"desc-{_PREFERRED_DESC}_dseg.nii.gz"]
+    wanted = "_".join(part for part in parts if part)
+    return f"Not read as a label map: {named}{more}; call the one that is meant {wanted}. "
+
+
 def _fits(name: FileName, session: Session, stack: Stack) -> bool:
     """Tell whether a file is a label map of a stack."""
     entities = name.entities
     return (
-        name.suffix == "dseg"
+        _is_label_map_of(name.suffix, stack)
         and entities.get("subject") == session.participant
         and entities.get("session") == session.session
         and not ONE_STRUCTURE & entities.keys()
         and _scan_entities(name).items() <= stack.entities.items()
     )
+
+
+def _is_label_map_of(suffix: str, stack: Stack) -> bool:
+    """Tell a label map by its suffix; MuscleMap writes ``_dseg`` after the name of its input."""
+    inputs = {
+        parse_name(PurePosixPath(path)).suffix for s in stack.scans.values() for path in s.paths
+    }
+    return suffix == "dseg" or suffix in {f"{one}_dseg" for one in inputs}
 
 
 def _scan_entities(name: FileName) -> dict[str, str]:

@@ -1,21 +1,22 @@
 """Where the muscle labels of a stack come from: a model, or label maps someone else made."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
-from bids_app.dataset.label_maps import LabelMap, find_label_map, read_lookup
+from bids_app.dataset.label_maps import LabelMap, find_label_map, read_lookup, unused_label_maps
 from bids_app.dataset.scans import Session, Stack
 from bids_app.errors import AppError, ExitCode, from_pipeline
 from bids_app.files.images import load_labels
 from bids_app.files.provenance import bids_uri
 from bids_app.files.reading import checksum
 from bids_app.options.settings import Settings
-from pipelines.arrays import Affine, Array, UInt16
+from bids_app.participant.name_claims import check_name_claims
+from pipelines.arrays import Array, UInt16
 from pipelines.errors import PipelineError
 from pipelines.geometry import resample, same_grid, to_canonical
 from pipelines.quality import Check
@@ -39,6 +40,7 @@ class Labelling:
     provenance: Mapping[str, Any]
     checks: tuple[Check, ...] = ()
     confidence: "pd.DataFrame | None" = None
+    parts: "pd.DataFrame | None" = None
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,16 @@ class LabelSource:
         dixon: DixonResult,
     ) -> Labelling:
         """Label the muscles of a stack on the grid of its fat fraction."""
+        labelling = self._label(session, stack, dixon)
+        claims = check_name_claims(stack.entities, labelling.labels, labelling.parts)
+        return replace(labelling, checks=(*labelling.checks, *claims))
+
+    def _label(self, session: Session, stack: Stack, dixon: DixonResult) -> Labelling:
+        """Label a stack with the model, or read its label map."""
         if self.model is not None:
             return _segment(self, dixon)
         found = self.given_map(session, stack)
-        return _read(found, self.settings, dixon.ff.shape, dixon.affine)
+        return _read(found, self.settings, dixon)
 
     def given_map(self, session: Session, stack: Stack) -> LabelMap:
         """Return the label map that was given for a stack; refuse a stack without one."""
@@ -80,7 +88,8 @@ class LabelSource:
                 f"No label map of {session.id.name} {stack.name}".rstrip()
                 + f" in {', '.join(f'{k}={v}' for k, v in self.settings.derivatives.items())}.",
                 ExitCode.INPUT_MISSING,
-                "Add sub-..._desc-muscles_dseg.nii.gz, or leave out --derivatives to segment.",
+                unused_label_maps(self.settings.derivatives, session, stack)
+                + "Add sub-..._desc-muscles_dseg.nii.gz, or leave out --derivatives to segment.",
             )
         return found
 
@@ -116,6 +125,7 @@ def prepare_labels(settings: Settings, work_dir: Path, threads: int) -> LabelSou
 
 def _segment(source: LabelSource, dixon: DixonResult) -> Labelling:
     """Label a stack with the model."""
+    from pipelines.segmentation.review.review import Tissue
     from pipelines.segmentation.segment import segment
 
     segmenter = _load_segmenter(source)
@@ -126,7 +136,12 @@ def _segment(source: LabelSource, dixon: DixonResult) -> Labelling:
             bar.update(done - bar.n)
 
         result = segment(
-            _segmentation_images(dixon), dixon.affine, segmenter, progress, limbs=dixon.limbs
+            _segmentation_images(dixon),
+            dixon.affine,
+            segmenter,
+            progress,
+            limbs=dixon.limbs,
+            tissue=Tissue(dixon.ff, dixon.body),
         )
     provenance = {
         "SegmentationModel": {
@@ -136,7 +151,9 @@ def _segment(source: LabelSource, dixon: DixonResult) -> Labelling:
         },
         "SegmentationSettings": result.provenance,
     }
-    return Labelling(result.labels, provenance, tuple(result.checks), result.confidence)
+    return Labelling(
+        result.labels, provenance, tuple(result.checks), result.confidence, result.parts
+    )
 
 
 def _segmentation_images(dixon: DixonResult) -> dict[str, Array]:
@@ -170,12 +187,12 @@ def _load_segmenter(source: LabelSource) -> "Segmenter":
     return _loaded[key]
 
 
-def _read(
-    found: LabelMap, settings: Settings, shape: tuple[int, int, int], affine: Affine
-) -> Labelling:
+def _read(found: LabelMap, settings: Settings, dixon: DixonResult) -> Labelling:
     """Read a label map made elsewhere and translate its values to ours."""
+    from pipelines.segmentation.review.review import Tissue, review_given_labels
     from pipelines.segmentation.sides.splitting import split_sides
 
+    shape, affine = dixon.ff.shape, dixon.affine
     volume = load_labels(found.image)
     labels, own_affine, _ = to_canonical(volume.data, volume.affine)
     checks: tuple[Check, ...] = ()
@@ -183,7 +200,8 @@ def _read(
         labels = resample(labels, own_affine, shape, affine, interpolation="nearest", outside=0)
         text = "The label map lay on another grid than the images; it was resampled (nearest)."
         checks = (Check("label_grid", "warn", text),)
-    split = split_sides(labels, affine, read_lookup(found.lookup))
+    lookup = read_lookup(found.lookup)
+    split = split_sides(labels, affine, lookup)
     if not split.labels.any():
         raise AppError(
             f"The label map {found.image} holds no known muscle inside the image.",
@@ -192,4 +210,8 @@ def _read(
         )
     uri = bids_uri(found.image, settings.derivatives[found.derivative], found.derivative)
     provenance = {"LabelSource": f"Label map {uri}", "LabelSHA256": checksum(found.image)}
-    return Labelling(split.labels, provenance, (*checks, *split.checks))
+    review = review_given_labels(
+        split.labels, affine, lookup, split.limbs, tissue=Tissue(dixon.ff, dixon.body)
+    )
+    checks = (*checks, *split.checks, *review.checks)
+    return Labelling(review.labels, provenance, checks, None, review.parts)

@@ -1,19 +1,21 @@
 """Segment one scan: images in, labels with sides, confidence and checks out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from pipelines.arrays import Affine, Array, UInt16
+from pipelines.arrays import Affine, Array, Bool, UInt16
 from pipelines.progress import Progress
 from pipelines.quality import Check
 from pipelines.segmentation.channels import ChannelStack, stack_channels
+from pipelines.segmentation.inference.export import Prediction
 from pipelines.segmentation.inference.predict import Segmenter, predict_labels
 from pipelines.segmentation.review.confidence import muscle_confidence, read_calibration
 from pipelines.segmentation.review.continuity import reassign_discontinuous, remove_strays
-from pipelines.segmentation.review.plausibility import check_plausibility
+from pipelines.segmentation.review.review import Review, Tissue, review_labels
 from pipelines.segmentation.sides.single_limb import find_limbs, limb_columns, predict_single_limb
 from pipelines.segmentation.sides.splitting import split_sides
 from pipelines.water_fat.limbs import Limbs
@@ -34,12 +36,15 @@ class Segmentation:
         Sides, absent or implausible muscles, body region.
     provenance : dict
         Model, device, precision, channels and what was changed afterwards; for the sidecar.
+    parts : DataFrame or None
+        Part of the body that each slice of each limb shows.
     """
 
     labels: UInt16
     confidence: pd.DataFrame
     checks: list[Check]
     provenance: dict[str, Any]
+    parts: pd.DataFrame | None = None
 
 
 def segment(
@@ -49,6 +54,7 @@ def segment(
     progress: Progress | None = None,
     *,
     limbs: Limbs | None = None,
+    tissue: Tissue | None = None,
 ) -> Segmentation:
     """Segment one scan.
 
@@ -66,6 +72,8 @@ def segment(
     limbs : Limbs, optional
         The limbs in the images, as the fat fraction step found them. Models of pairs need them;
         they are sought in the channels if not given.
+    tissue : Tissue, optional
+        Fat fraction and body, to judge the labels by.
 
     Returns
     -------
@@ -93,14 +101,25 @@ def segment(
     labels, removed = remove_strays(continued, affine)
     confidence = muscle_confidence(labels, prediction, files.labels, read_calibration(files.folder))
     median = float(confidence["soft_dice"].median()) if len(confidence) else None
-    plausibility = check_plausibility(
-        labels, affine, files.labels, split.limbs, files.region, median_dice=median
+    review = review_labels(
+        labels,
+        affine,
+        files.labels,
+        split.limbs,
+        region=files.region,
+        tissue=tissue,
+        median_dice=median,
     )
+    if review.removed_ml:
+        remaining = _without(prediction, (labels > 0) & (review.labels == 0))
+        confidence = muscle_confidence(
+            review.labels, remaining, files.labels, read_calibration(files.folder)
+        )
     checks = [
         *_input_checks(stack, segmenter),
         *mirror_checks,
         *split.checks,
-        *plausibility,
+        *review.checks,
     ]
     provenance = {
         **segmenter.provenance(),
@@ -110,8 +129,36 @@ def segment(
         "DiscontinuousVolumeReassigned": round(changed_ml, 3),
         "StrayVolumeRemoved": round(sum(removed.values()), 3),
         "StrayVolumeUnits": "ml",
+        "OutsideVolumeRemoved": round(review.removed_ml, 3),
+        "BodyPartSlices": _part_slices(review),
     }
-    return Segmentation(labels, confidence, checks, provenance)
+    return Segmentation(review.labels, confidence, checks, provenance, review.parts)
+
+
+def _without(prediction: Prediction, removed: Bool) -> Prediction:
+    """Take from the soft volumes the share that went with removed voxels."""
+    size = max(prediction.soft_voxels, default=0) + 1
+    before, gone = (
+        np.bincount(prediction.labels[where], prediction.probability[where], size)
+        for where in (prediction.labels > 0, removed)
+    )
+    return replace(
+        prediction,
+        soft_voxels={
+            value: voxels * (1.0 - gone[value] / before[value] if before[value] else 1.0)
+            for value, voxels in prediction.soft_voxels.items()
+        },
+    )
+
+
+def _part_slices(review: Review) -> dict[str, dict[str, list[int]]]:
+    """Return the first and last slice of each part of the body and limb."""
+    if review.parts is None:
+        return {}
+    slices: dict[str, dict[str, list[int]]] = {}
+    for (part, side), group in review.parts.groupby(["part", "side"])["slice"]:
+        slices.setdefault(str(part), {})[str(side)] = [int(group.min()), int(group.max())]
+    return slices
 
 
 def _input_checks(stack: ChannelStack, segmenter: Segmenter) -> list[Check]:

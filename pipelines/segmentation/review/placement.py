@@ -15,7 +15,7 @@ from scipy import fft
 
 from pipelines.arrays import Affine, Bool, Float32, Float64, Index, UInt16
 from pipelines.geometry import voxel_sizes
-from pipelines.quality import Check, Level
+from pipelines.quality import Check, CheckLevel
 
 # Shifts are sought on a grid of about this voxel size.
 COARSE_MM = 3.0
@@ -155,7 +155,7 @@ def check_placement(placement: Placement | None) -> Check:
         f"({', '.join(_directions(placement.shift_mm))}): {shares}. Were they drawn on other "
         "images, or did the patient move? Look at the outlines."
     )
-    level: Level = "fail" if distance >= FAILING_SHIFT_MM else "warn"
+    level: CheckLevel = "fail" if distance >= FAILING_SHIFT_MM else "warn"
     return Check(name, level, text, distance, unit, LEAST_SHIFT_MM)
 
 

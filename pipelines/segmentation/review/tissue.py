@@ -11,7 +11,7 @@ from skimage.morphology import isotropic_opening
 from pipelines.anatomy.vocabulary import label_values
 from pipelines.arrays import Affine, Bool, Float32, UInt16
 from pipelines.geometry import voxel_sizes
-from pipelines.quality import Check, Level
+from pipelines.quality import Check, CheckLevel
 from pipelines.water_fat.body import skin_depth
 from pipelines.water_fat.swaps import SHELL_MM
 
@@ -91,5 +91,5 @@ def check_tissue(labels: UInt16, ff: Float32, body: Bool, affine: Affine) -> Che
     text = f"{where}fat that is connected with that under the skin and as pure"
     text += f", most of {', '.join(named)}" if named else ""
     text += ". Look at the outlines: are they misplaced, or is muscle wholly replaced?"
-    level: Level = "fail" if share > FAILING_PERCENT else "warn"
+    level: CheckLevel = "fail" if share > FAILING_PERCENT else "warn"
     return Check(name, level, text, share, "%", MAX_PERCENT)

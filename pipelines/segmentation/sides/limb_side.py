@@ -92,7 +92,7 @@ def _direction(group: Sequence[Section], shared: Mapping[int, str], axis: int) -
     """Return the vector between muscles at the two ends of an anatomical axis of one slice."""
     ends: tuple[list[Section], list[Section]] = ([], [])
     for section in group:
-        place = _limb_axes().get(shared[section.value], (0, 0))[axis]
+        place = limb_axes().get(shared[section.value], (0, 0))[axis]
         if place:
             ends[0 if place < 0 else 1].append(section)
     if not ends[0] or not ends[1]:
@@ -101,7 +101,7 @@ def _direction(group: Sequence[Section], shared: Mapping[int, str], axis: int) -
 
 
 @cache
-def _limb_axes() -> Mapping[str, tuple[int, int]]:
+def limb_axes() -> Mapping[str, tuple[int, int]]:
     """Return where each limb muscle lies: (medial, anterior), each -1, 0 or 1."""
     rows = package_rows(__package__, "limb_axes.tsv")
     return {row["muscle"]: (int(row["medial"]), int(row["anterior"])) for row in rows}
