@@ -30,7 +30,8 @@ COMPLETE_SESSIONS = "logs/complete"
 FAILED_SESSIONS = "logs/failed"
 _STAGING = "logs/staging"
 # Higher levels take several times as long for a few percent.
-_COMPRESSION = 3
+_TABLE_COMPRESSION = 3
+_IMAGE_COMPRESSION = 1  # as nibabel saves
 _MOVING = "logs/moving"
 
 
@@ -90,14 +91,19 @@ class SessionWriter:
         self._written: list[Path] = []
 
     def image(self, name: Path, data: "Array", affine: "Affine") -> None:
-        """Write a NIfTI image; the affine is stored as sform and qform in scanner space."""
+        """Write a compressed NIfTI image; its affine is sform and qform in scanner space."""
         import nibabel as nib
 
         image = nib.Nifti1Image(data, affine)
         image.set_sform(affine, code="scanner")
         image.set_qform(affine, code="scanner")
         image.header.set_xyzt_units("mm", "sec")
-        nib.save(image, self._path(name))
+        # Opened here, so that a full disk leaves no file open: its space would stay taken.
+        with (
+            self._path(name).open("wb") as stream,
+            gzip.GzipFile("", "wb", _IMAGE_COMPRESSION, stream, mtime=0) as packed,
+        ):
+            image.to_stream(packed)
 
     def table(self, name: Path, frame: "pd.DataFrame") -> None:
         """Write a TSV table, compressed if its name ends so; missing values become ``n/a``."""
@@ -106,7 +112,7 @@ class SessionWriter:
             # Without a time in it, so that the same table gives the same file.
             with (
                 path.open("wb") as stream,
-                gzip.GzipFile("", "wb", _COMPRESSION, stream, mtime=0) as packed,
+                gzip.GzipFile("", "wb", _TABLE_COMPRESSION, stream, mtime=0) as packed,
             ):
                 packed.writelines(part.encode("utf-8") for part in table_parts(frame))
         else:

@@ -56,8 +56,10 @@ def read_booster(data: bytes, source: str) -> BoosterFile:
             f"{source} is not a booster as XGBoost stores it ({type(error).__name__}: {error}).",
             "Store the model again.",
         ) from error
-    if booster["name"] != "gbtree" or reader.offsets is None:
-        raise ModelError(f"{source} is a booster of kind {booster['name']!r}, not of trees.")
+    # From version 3.3 on, XGBoost stores DART as plain trees with a weight each.
+    kind = "dart" if model.get("weight_drop") else booster["name"]
+    if kind != "gbtree" or reader.offsets is None:
+        raise ModelError(f"{source} is a booster of kind {kind!r}, not of trees.")
     one_output = set(tree_class.tolist()) == set(range(classes))
     if classes < 2 or not one_output or len(tree_class) != len(reader.offsets):
         raise ModelError(
