@@ -75,6 +75,8 @@ def _test(mild: Float64, severe: Float64) -> tuple[Test | None, float]:
     if _looks_normal(mild) and _looks_normal(severe):
         return "t-test", float(stats.ttest_ind(mild, severe).pvalue)
     # The muscles of the two groups are not pairs, so of Wilcoxon's tests it is the rank-sum test.
+    if np.ptp(np.concatenate([mild, severe])) == 0:
+        return "rank-sum", 1.0  # all ranks are ties; scipy gives 1 or NaN, depending on its version
     return "rank-sum", float(stats.mannwhitneyu(mild, severe).pvalue)
 
 
