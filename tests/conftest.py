@@ -23,3 +23,12 @@ def shared_data() -> Path:
     path = Path(named)
     assert path.is_dir(), f"MYOMIDS_TEST_DATA names {path}, which is no folder"
     return path
+
+
+@pytest.fixture(scope="session")
+def shared_cases(shared_data: Path) -> Path:
+    """Folder of inputs made after public reports, beside the real scans."""
+    path = shared_data.parent / "cases"
+    if not path.is_dir():
+        pytest.skip(f"there are no cases at {path}")
+    return path

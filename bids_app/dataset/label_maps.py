@@ -200,7 +200,9 @@ def _best(images: Sequence[PurePosixPath], root: Path) -> PurePosixPath | None:
 
 def _lookup(image: PurePosixPath, files: FilesByFolder, derivative: str, root: Path) -> Path | str:
     """Return what says the meaning of a label image's values."""
-    tables = inherited(image, ".tsv", files)
+    suffix = parse_name(image).suffix
+    plain = image.with_name(image.name.replace(f"_{suffix}.", "_dseg."))
+    tables = inherited(plain, ".tsv", files) + inherited(image, ".tsv", files)
     if tables:
         return root / tables[-1]
     if derivative in label_map_names():

@@ -111,7 +111,9 @@ def segment(
         median_dice=median,
     )
     if review.removed_ml:
-        remaining = _without(prediction, (labels > 0) & (review.labels == 0))
+        cut = (labels > 0) & (review.labels == 0)
+        cut |= cut.any(axis=(0, 1)) & ~review.labels.any(axis=(0, 1))
+        remaining = _without(prediction, cut)
         confidence = muscle_confidence(
             review.labels, remaining, files.labels, read_calibration(files.folder)
         )
@@ -138,9 +140,10 @@ def segment(
 def _without(prediction: Prediction, removed: Bool) -> Prediction:
     """Take from the soft volumes the share that went with removed voxels."""
     size = max(prediction.soft_voxels, default=0) + 1
+    labelled = prediction.labels > 0
     before, gone = (
         np.bincount(prediction.labels[where], prediction.probability[where], size)
-        for where in (prediction.labels > 0, removed)
+        for where in (labelled, labelled & removed)
     )
     return replace(
         prediction,

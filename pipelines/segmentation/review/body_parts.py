@@ -31,6 +31,8 @@ LIKENESS_SPREAD = 0.05
 # off 28 label maps of thighs, each judged by references from the other people; with 10 mm something
 # is cut off two of them.
 LEAST_EVIDENCE_MM = 12.0
+# What speaks for a run that is left of more must reach this; 30 mm of a real thigh have 5.
+LEAST_RUN_EVIDENCE_MM = 4.0
 # A cross-section smaller than this share of the limb's largest counts less: where muscles end,
 # little of the arrangement is left.
 FULL_AREA_SHARE = 0.2
@@ -136,8 +138,8 @@ def best_run(evidence: Float64) -> slice:
     Returns
     -------
     slice
-        The run with most evidence, where each end cut off costs :data:`LEAST_EVIDENCE_MM`. A cut
-        run must be worth that; empty if neither one nor all slices together are.
+        The run with most evidence, where each end cut off costs :data:`LEAST_EVIDENCE_MM`; all
+        slices if there is no such run but little speaks against them, else none.
     """
     n = len(evidence)
     total = np.concatenate([[0.0], np.cumsum(evidence)])
@@ -146,7 +148,7 @@ def best_run(evidence: Float64) -> slice:
     value = starts[:, None] + ends[None, :]
     value[np.tril_indices(n + 1)] = -np.inf
     first, last = np.unravel_index(int(value.argmax()), value.shape)
-    if value[first, last] >= 0:
+    if total[last] - total[first] >= LEAST_RUN_EVIDENCE_MM:
         return slice(int(first), int(last))
     return slice(0, n) if total[-1] >= -LEAST_EVIDENCE_MM else slice(0, 0)
 

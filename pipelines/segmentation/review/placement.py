@@ -93,13 +93,19 @@ def find_placement(labels: UInt16, ff: Float32, body: Bool, affine: Affine) -> P
     mask, lean = (_coarse(one, step) for one in (labels > 0, lean))
     here = float((mask * lean).sum() / mask.sum())
     found = list(_candidates(mask, lean, spacing, here))
-    best = max(found, key=lambda one: one.lean_there)
-    in_plane = max(
-        (one for one in found if not any(one.mirrored) and one.shift_mm[2] == 0.0),
-        key=lambda one: one.lean_there,
-    )
-    # Limbs grow thicker upwards, so that labels fit a little better in a higher slice.
-    return best if best.lean_there - in_plane.lean_there >= LEAST_GAIN else in_plane
+    straight = [one for one in found if not any(one.mirrored)]
+    best = max((one for one in straight if one.shift_mm[2] == 0.0), key=_fit)
+    # A simpler explanation stands unless another fits clearly better: limbs grow thicker upwards,
+    # so that labels fit a little better in a higher slice, and symmetric ones fit mirrored too.
+    for group in (straight, found):
+        other = max(group, key=_fit)
+        if _fit(other) - _fit(best) >= LEAST_GAIN:
+            best = other
+    return best
+
+
+def _fit(placement: Placement) -> float:
+    return placement.lean_there
 
 
 def _candidates(mask: Float32, lean: Float32, spacing: Float64, here: float) -> Iterator[Placement]:

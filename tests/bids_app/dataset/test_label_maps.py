@@ -1,6 +1,11 @@
 import pytest
 
-from bids_app.dataset.label_maps import LabelMap, find_label_map, read_lookup
+from bids_app.dataset.label_maps import (
+    LabelMap,
+    find_label_map,
+    read_lookup,
+    unused_label_maps,
+)
 from bids_app.dataset.scans import ScanFile, Session, Stack, group_stacks
 from bids_app.errors import AppError, ExitCode
 from pipelines.anatomy.label_maps import read_label_map
@@ -43,6 +48,27 @@ class TestFind:
     @pytest.mark.parametrize("name", ["sub-01_FF", "sub-01_probseg", "sub-01_label-SOL_dseg"])
     def test_other_images_are_no_label_maps(self, tmp_path, name):
         assert found(tmp_path, f"sub-01/anat/{name}.nii.gz") is None
+
+    def test_name_that_musclemap_gives(self, tmp_path):
+        scan = ScanFile(tmp_path / "sub-01_WATER.nii.gz", "water", "mag", "", {}, ())
+        (water,) = group_stacks([scan])
+        made = "sub-01/mr-quant/sub-01_WATER_dseg.nii.gz"
+        other = "sub-01/mr-quant/sub-01_T1w_dseg.nii.gz"
+        root = make_tree(tmp_path / "deriv", {"dseg.tsv": TABLE, made: "", other: ""})
+        assert find_label_map({"x": root}, session(), water).image == root / made
+
+    def test_images_that_are_not_used_are_named(self, tmp_path):
+        odd = "sub-01/mr-quant/sub-01_muscles-by-hand.nii.gz"
+        root = make_tree(tmp_path / "deriv", {"dseg.tsv": TABLE, odd: ""})
+        of_run = stack(tmp_path, run="2")
+        assert find_label_map({"x": root}, session(), of_run) is None
+        said = unused_label_maps({"x": root}, session(), of_run)
+        assert str(root / odd) in said
+        assert "sub-01_run-2_desc-muscles_dseg.nii.gz" in said
+
+    def test_no_images_to_name(self, tmp_path):
+        root = make_tree(tmp_path / "deriv", {"sub-02/mr-quant/sub-02_dseg.nii.gz": ""})
+        assert unused_label_maps({"x": root}, session(), stack(tmp_path)) == ""
 
     def test_of_its_own_session_only(self, tmp_path):
         names = [
