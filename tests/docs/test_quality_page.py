@@ -31,7 +31,8 @@ def checks_in_code(repository: Path) -> set[str]:
     return found
 
 
-# Made by helpers that are given the name: quality.check_voxels and plausibility's counts.
+# Made by helpers that are given the name: quality.check_voxels and plausibility's counts,
+# name_claims' comparison.
 GIVEN_NAMES = {
     "non_finite",
     "negative",
@@ -39,6 +40,8 @@ GIVEN_NAMES = {
     "absent_muscles",
     "muscle_position",
     "muscle_volume",
+    "name_side",
+    "name_body_part",
 }
 
 

@@ -11,6 +11,8 @@ from pipelines.quality import Check
 from pipelines.segmentation.review.body_parts import LEAST_LIKENESS
 from pipelines.water_fat.quality import COUNTING
 
+_NAME = "body_part"
+
 # Mean likeness of the slices that were found to show the part. Label maps of 28 thighs, judged by
 # references from other people, and the bundled model's labels of thighs have 0.67 to 0.87, those of
 # a pair of calves 0.67.
@@ -34,27 +36,26 @@ def check_body_part(parts: pd.DataFrame, region: str, *, removed_ml: float | Non
     Check
         ``body_part``; its value is the mean likeness to slices of that part, 0 to 1.
     """
-    name = "body_part"
     inside = parts["part"] == region
     if parts.empty:
-        return Check(name, "pass", "Nothing is labelled.", None, "1", LEAST_MEAN_LIKENESS)
+        return Check(_NAME, "pass", "Nothing is labelled.", None, "1", LEAST_MEAN_LIKENESS)
     if not inside.any():
         mean = _mean_likeness(parts)
         text = (
             f"In no slice are the labels arranged as in a {region}. Was another body region "
             "scanned, or the wrong model chosen? Do not use the values."
         )
-        return Check(name, "fail", text, mean, "1", LEAST_LIKENESS)
+        return Check(_NAME, "fail", text, mean, "1", LEAST_LIKENESS)
     mean = _mean_likeness(parts[inside])
     if inside.all():
         if mean >= LEAST_MEAN_LIKENESS:
             text = f"In every slice the labels are arranged as in a {region}."
-            return Check(name, "pass", text, mean, "1", LEAST_MEAN_LIKENESS)
+            return Check(_NAME, "pass", text, mean, "1", LEAST_MEAN_LIKENESS)
         text = (
             f"The labels are hardly arranged as in a {region}. Was another body region scanned? "
             "Look at the outlines."
         )
-        return Check(name, "warn", text, mean, "1", LEAST_MEAN_LIKENESS)
+        return Check(_NAME, "warn", text, mean, "1", LEAST_MEAN_LIKENESS)
     where = "; ".join(
         f"{side}: slices {_runs(parts.loc[(parts['side'] == side) & ~inside, 'slice'].to_numpy())}"
         for side in SIDES
@@ -69,7 +70,7 @@ def check_body_part(parts: pd.DataFrame, region: str, *, removed_ml: float | Non
         f"Labels of {region} muscles lie where the body is no {region} ({where} {COUNTING}); "
         f"{done}. Look at the outlines."
     )
-    return Check(name, "warn", text, mean, "1", LEAST_MEAN_LIKENESS)
+    return Check(_NAME, "warn", text, mean, "1", LEAST_MEAN_LIKENESS)
 
 
 def _mean_likeness(parts: pd.DataFrame) -> float:

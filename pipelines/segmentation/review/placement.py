@@ -17,6 +17,8 @@ from pipelines.arrays import Affine, Bool, Float32, Float64, Index, UInt16
 from pipelines.geometry import voxel_sizes
 from pipelines.quality import Check, CheckLevel
 
+_NAME = "label_placement"
+
 # Shifts are sought on a grid of about this voxel size.
 COARSE_MM = 3.0
 # Largest shift that is sought of labels that are not turned.
@@ -137,10 +139,10 @@ def _candidates(mask: Float32, lean: Float32, spacing: Float64, here: float) -> 
 
 def check_placement(placement: Placement | None) -> Check:
     """Say whether labels would fit clearly better elsewhere."""
-    name, unit = "label_placement", "mm"
+    unit = "mm"
     if placement is None:
         text = "Too little is labelled to tell whether the labels lie on their muscles."
-        return Check(name, "pass", text, None, unit, LEAST_SHIFT_MM)
+        return Check(_NAME, "pass", text, None, unit, LEAST_SHIFT_MM)
     gain = placement.lean_there - placement.lean_here
     shares = (
         f"they enclose {100 * placement.lean_here:.0f} % lean tissue where they lie and "
@@ -151,18 +153,18 @@ def check_placement(placement: Placement | None) -> Check:
             f"The labels fit the images clearly better {_turn(placement.mirrored)}: {shares}. "
             "Their header and that of the images disagree; do not use the values."
         )
-        return Check(name, "fail", text, None, unit, LEAST_SHIFT_MM)
+        return Check(_NAME, "fail", text, None, unit, LEAST_SHIFT_MM)
     distance = placement.distance_mm
     if gain < LEAST_GAIN or distance < LEAST_SHIFT_MM:
         text = "The labels lie where they fit the images best."
-        return Check(name, "pass", text, 0.0, unit, LEAST_SHIFT_MM)
+        return Check(_NAME, "pass", text, 0.0, unit, LEAST_SHIFT_MM)
     text = (
         f"The labels would fit the images clearly better {distance:.0f} mm away "
         f"({', '.join(_directions(placement.shift_mm))}): {shares}. Were they drawn on other "
         "images, or did the patient move? Look at the outlines."
     )
     level: CheckLevel = "fail" if distance >= FAILING_SHIFT_MM else "warn"
-    return Check(name, level, text, distance, unit, LEAST_SHIFT_MM)
+    return Check(_NAME, level, text, distance, unit, LEAST_SHIFT_MM)
 
 
 def _coarse(volume: Bool | Float32, step: Index) -> Float32:

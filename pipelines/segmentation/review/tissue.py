@@ -15,6 +15,8 @@ from pipelines.quality import Check, CheckLevel
 from pipelines.water_fat.body import skin_depth
 from pipelines.water_fat.swaps import SHELL_MM
 
+_NAME = "label_tissue"
+
 # Fat under the skin has at least this fat fraction, percent; replaced muscle seldom more.
 LEAST_FAT_PERCENT = 85.0
 # Nor does it fall this far below the median of its own layer, in points.
@@ -70,11 +72,10 @@ def fat_under_skin(ff: Float32, body: Bool, affine: Affine) -> Bool:
 
 def check_tissue(labels: UInt16, ff: Float32, body: Bool, affine: Affine) -> Check:
     """Say how much of the labels lies outside the body or in the fat under the skin."""
-    name = "label_tissue"
     inside = labels > 0
     total = int(inside.sum())
     if not total:
-        return Check(name, "pass", "Nothing is labelled.", 0.0, "%", MAX_PERCENT)
+        return Check(_NAME, "pass", "Nothing is labelled.", 0.0, "%", MAX_PERCENT)
     skin_fat = fat_under_skin(ff, body, affine)
     in_air = 100.0 * float((inside & ~body).sum()) / total
     in_fat = 100.0 * float((inside & skin_fat).sum()) / total
@@ -82,7 +83,7 @@ def check_tissue(labels: UInt16, ff: Float32, body: Bool, affine: Affine) -> Che
     where = f"{in_air:.0f} % of the labelled volume lies outside the body and {in_fat:.0f} % in "
     if share <= MAX_PERCENT:
         text = f"{where}the fat under the skin."
-        return Check(name, "pass", text, share, "%", MAX_PERCENT)
+        return Check(_NAME, "pass", text, share, "%", MAX_PERCENT)
     wrong = labels[inside & (skin_fat | ~body)]
     size = np.bincount(labels[inside])
     percent = 100.0 * np.bincount(wrong, minlength=len(size)) / np.maximum(size, 1)
@@ -92,4 +93,4 @@ def check_tissue(labels: UInt16, ff: Float32, body: Bool, affine: Affine) -> Che
     text += f", most of {', '.join(named)}" if named else ""
     text += ". Look at the outlines: are they misplaced, or is muscle wholly replaced?"
     level: CheckLevel = "fail" if share > FAILING_PERCENT else "warn"
-    return Check(name, level, text, share, "%", MAX_PERCENT)
+    return Check(_NAME, level, text, share, "%", MAX_PERCENT)
