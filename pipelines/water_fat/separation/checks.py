@@ -29,6 +29,8 @@ def separation_checks(
         Whether the weighting has been corrected.
     """
     checks = [_check_method(solution), _check_doubtful(solution)]
+    if solution.decision is not None:
+        checks.insert(0, solution.decision.check())
     if solution.residual is not None:
         checks.append(_check_residual(100 * solution.residual))
     if weighting is not None:

@@ -8,11 +8,14 @@ from pipelines.arrays import Bool, Complex64, Float32
 from pipelines.errors import DataError
 from pipelines.water_fat.separation.anatomy import Anatomy
 from pipelines.water_fat.separation.blocks import Blocks, EchoProducts, echo_products, make_blocks
+from pipelines.water_fat.separation.decision import PhaseSign, Precession, PriorSign
 from pipelines.water_fat.separation.echoes import is_in_opposed_triple
 from pipelines.water_fat.separation.field_map import pose
 from pipelines.water_fat.separation.glover import real_part_fit
+from pipelines.water_fat.separation.limb_choice import Reading
 from pipelines.water_fat.separation.model import R2STAR_LIMITS, EchoModel
 from pipelines.water_fat.separation.options import SeparationOptions
+from pipelines.water_fat.separation.pure_tissue import find_contradictions
 from pipelines.water_fat.separation.readout import (
     DECISIVE_SHARE,
     SIGNS,
@@ -24,13 +27,17 @@ from pipelines.water_fat.separation.readout import (
     residual_share,
 )
 from pipelines.water_fat.separation.refinement import Refined, refine
-from pipelines.water_fat.separation.solution import Method, Precession, Solution
-from pipelines.water_fat.separation.swap_repair import JudgedField, Reading, choose_with_anatomy
+from pipelines.water_fat.separation.solution import Method, Solution
+from pipelines.water_fat.separation.swap_repair import JudgedField, choose_with_anatomy
 from pipelines.water_fat.separation.to_real import to_real
 
 # Largest share of the signal's amplitude that the model may leave over before the data are
 # refused: mixed-up echoes leave more, the worst real scans far less.
 LARGEST_RESIDUAL = 0.2
+# Another scan of the same manufacturer and converter has the same sign, unless software changed.
+LARGEST_PRIOR = 4.0
+# Log odds of a sign that the residual has decided.
+DECISIVE_RESIDUAL_LOG_ODDS = 6.0
 # A phase between water and fat (degrees) from which on it is mentioned.
 _MENTIONED_OFFSET = 15.0
 
@@ -95,6 +102,8 @@ def separate_complex(
         field=refined.field,
         doubtful=doubtful,
         precession=_SIGN_NAMES[sign],
+        phase_sign=_phase_sign(task, sign, found),
+        decision=found.decision,
         residual=residual,
         notes=(*phase_notes, *field_notes, *fit_notes),
     )
@@ -196,6 +205,7 @@ def _choose_field(
     task: _Task, voxels: _Voxels, signs: tuple[Sign, ...]
 ) -> tuple[Sign, JudgedField, list[str]]:
     """Choose the field, and with it the sign of the phase if it is still open."""
+    prior = task.options.prior_sign
     readings = []
     for sign in signs:
         signed = voxels.signed(sign)
@@ -206,17 +216,37 @@ def _choose_field(
             task.noise,
             trust_residual=not task.in_opposed,
         )
-        readings.append(Reading(problem, signed.signal))
-    found = choose_with_anatomy(readings, task.anatomy, assume_shell=task.model.echoes == 3)
+        expected = prior is not None and len(signs) > 1 and prior.sign == _SIGN_NAMES[sign]
+        log_prior = min(prior.log_odds, LARGEST_PRIOR) if prior and expected else 0.0
+        readings.append(Reading(problem, signed.signal, log_prior))
+    magnitudes = find_contradictions(
+        voxels.products.power, voxels.blocks.count, task.model, task.noise
+    )
+    found = choose_with_anatomy(
+        readings, task.anatomy, magnitudes, use_shell=task.model.echoes == 3
+    )
     sign = signs[found.reading]
     notes = list(found.notes)
     if len(signs) > 1:
-        low, high = sorted(found.costs)
         notes.append(
-            f"Phase sign {_SIGN_NAMES[sign]}: it makes the field smoother between water and fat "
-            f"(cost {low:.0f} against {high:.0f})."
+            f"Phase sign {_SIGN_NAMES[sign]}: log odds {found.sign_log_odds:+.1f} by this scan."
         )
+    if prior is not None:
+        notes.append(_about_prior(prior, _SIGN_NAMES[sign]))
     return sign, found, notes
+
+
+def _about_prior(prior: PriorSign, sign: Precession) -> str:
+    if prior.sign == sign:
+        return f"The phase sign is that of {prior.source}."
+    return f"The phase sign contradicts that of {prior.source} ({prior.sign}); look at both scans."
+
+
+def _phase_sign(task: _Task, sign: Sign, found: JudgedField) -> PhaseSign:
+    """Return the sign with the evidence of this scan; one that was set by hand shows nothing."""
+    if task.options.precession != "auto":
+        return PhaseSign(_SIGN_NAMES[sign], 0.0)
+    return PhaseSign(_SIGN_NAMES[sign], min(found.sign_log_odds, DECISIVE_RESIDUAL_LOG_ODDS))
 
 
 def _real_water_and_fat(

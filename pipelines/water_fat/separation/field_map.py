@@ -133,10 +133,17 @@ def choose_field(problem: FieldProblem, prior: Float32 | None = None) -> FieldCh
     prior : ndarray of shape (blocks, candidates), optional
         Additional cost of each candidate, from anatomy.
     """
+    cost = problem.evidence if prior is None else problem.evidence + prior
+    field, pairs = problem.candidates.field, problem.pairs
+    found = merge_regions(field, cost, pairs)
+    label = correct_single_blocks(found.best(), field, cost, pairs)
+    return field_choice(problem, label, prior)
+
+
+def field_choice(problem: FieldProblem, label: Index, prior: Float32 | None = None) -> FieldChoice:
+    """Return what is known about a choice of candidates, its cost and its doubtful blocks."""
     candidates = problem.candidates
     cost = problem.evidence if prior is None else problem.evidence + prior
-    found = merge_regions(candidates.field, cost, problem.pairs)
-    label = correct_single_blocks(found.best(), candidates.field, cost, problem.pairs)
     rows = np.arange(label.size)
     share = candidates.fat_share
     rivals = alternative_costs(label, candidates.field, cost, problem.pairs)

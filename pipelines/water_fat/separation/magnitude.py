@@ -12,6 +12,7 @@ import numpy as np
 
 from pipelines.arrays import Bool, Float32
 from pipelines.water_fat.separation.anatomy import Anatomy
+from pipelines.water_fat.separation.decision import PhaseSign
 from pipelines.water_fat.separation.magnitude_side import Side, choose_side
 from pipelines.water_fat.separation.model import R2STAR_LIMITS, TYPICAL_R2STAR, EchoModel
 from pipelines.water_fat.separation.neighbourhood import R2STAR_SPREAD, Neighbourhood
@@ -80,6 +81,8 @@ def separate_magnitude(
         field=None,
         doubtful=doubtful,
         precession="not used",
+        phase_sign=PhaseSign("not used", 0.0),
+        decision=None,
         residual=None,
         notes=(f"{model.echoes} magnitude echoes without phase: magnitude fit; {decided}.",),
     )

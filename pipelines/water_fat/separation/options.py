@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from pipelines.water_fat.separation.decision import PriorSign
 from pipelines.water_fat.separation.phase import PhaseUnits
 from pipelines.water_fat.separation.spectra import DEFAULT_SPECTRUM
 
@@ -19,6 +20,9 @@ class SeparationOptions:
         Unit of the phase images, or ``auto``.
     precession : {'auto', 'as modelled', 'reversed'}
         Sign of the phase: ``as modelled`` if the phase of fat falls behind that of water.
+    prior_sign : PriorSign, optional
+        The sign that another scan of the same manufacturer and converter has shown, used as far as
+        this scan leaves it open.
     readout : {'auto', 'monopolar', 'bipolar'}
         Whether every second echo was read in the opposite direction.
     repetition_time_ms, flip_angle_deg : float, optional
@@ -30,6 +34,7 @@ class SeparationOptions:
     spectrum: str = DEFAULT_SPECTRUM
     phase_units: PhaseUnits | Literal["auto"] = "auto"
     precession: Literal["auto", "as modelled", "reversed"] = "auto"
+    prior_sign: PriorSign | None = None
     readout: Literal["auto", "monopolar", "bipolar"] = "auto"
     repetition_time_ms: float | None = None
     flip_angle_deg: float | None = None

@@ -15,12 +15,13 @@ from pipelines.water_fat.noise import background_belt, rayleigh_sigma
 from pipelines.water_fat.separation.anatomy import Anatomy
 from pipelines.water_fat.separation.checks import separation_checks
 from pipelines.water_fat.separation.complex_echoes import separate_complex
+from pipelines.water_fat.separation.decision import PhaseSign, Precession
 from pipelines.water_fat.separation.echoes import EchoTrain, read_echo_times
 from pipelines.water_fat.separation.magnitude import separate_magnitude
 from pipelines.water_fat.separation.model import EchoModel
 from pipelines.water_fat.separation.options import SeparationOptions
 from pipelines.water_fat.separation.phase import to_radians
-from pipelines.water_fat.separation.solution import Method, Precession, Solution
+from pipelines.water_fat.separation.solution import Method, Solution
 from pipelines.water_fat.separation.spectra import fat_spectrum
 from pipelines.water_fat.separation.t1_correction import correct_t1, t1_weighting
 from pipelines.water_fat.separation.to_real import percent
@@ -63,6 +64,12 @@ class SeparationResult:
         Name of the fat spectrum.
     precession : str
         Sign of the phase.
+    phase_sign : PhaseSign
+        The same with the evidence of this scan alone, for other scans of the same manufacturer and
+        converter: as ``SeparationOptions.prior_sign`` if it is decisive.
+    decided : bool
+        Whether it is known which of water and fat is which. If not, the maps hold the likelier
+        answer, and no fat fraction should be reported.
     phase_units : str or None
         Unit of the phase images as stored.
     echo_times_ms : tuple of float
@@ -86,6 +93,8 @@ class SeparationResult:
     method: Method
     spectrum: str
     precession: Precession
+    phase_sign: PhaseSign
+    decided: bool
     phase_units: str | None
     echo_times_ms: tuple[float, ...]
     noise: float
@@ -290,6 +299,8 @@ def _result(
         method=solution.method,
         spectrum=model.spectrum.name,
         precession=solution.precession,
+        phase_sign=solution.phase_sign,
+        decided=solution.decision is None or solution.decision.decided,
         phase_units=units,
         echo_times_ms=tuple(float(t) for t in model.times_s * 1000),
         noise=noise,

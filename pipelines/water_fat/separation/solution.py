@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.arrays import Bool, Float32, Index
+from pipelines.water_fat.separation.decision import Decision, PhaseSign, Precession
 
 Method = Literal[
     "three-point in/opposed phase",
@@ -11,7 +12,6 @@ Method = Literal[
     "multi-echo magnitude fit",
     "two-point magnitude",
 ]
-Precession = Literal["as modelled", "reversed", "not used"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,10 @@ class Solution:
         Voxels whose water and fat may be exchanged or out of range.
     precession : str
         Sign of the phase.
+    phase_sign : PhaseSign
+        The same with the evidence of this scan alone.
+    decision : Decision or None
+        Whether water and fat could be exchanged; None where only lean tissue is measured.
     residual : float or None
         Share of the signal's amplitude that the model leaves over beyond noise; None if the model
         has as many parameters as data.
@@ -49,5 +53,7 @@ class Solution:
     field: Float32 | None
     doubtful: Bool
     precession: Precession
+    phase_sign: PhaseSign
+    decision: Decision | None
     residual: float | None
     notes: tuple[str, ...]

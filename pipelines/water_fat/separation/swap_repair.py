@@ -1,8 +1,10 @@
-"""Choose a field that agrees with anatomy: swaps are found per limb and slice and solved again.
+"""Choose a field that agrees with anatomy: water or fat per limb, then local swaps.
 
-Exchanging water and fat in the finished images would not do: in a swap the field is wrong as well,
-and with more than three echoes a swapped voxel is no mirror image of the right one. So the field
-is chosen again, with a price on water where fat must be.
+First every connected limb is decided as a whole (:mod:`limb_choice`). Only where that is certain
+and its subcutaneous fat is seen, single slices that contradict it are solved again. Exchanging
+water and fat in the finished images would not do: in a swap the field is wrong as well, and with
+more than three echoes a swapped voxel is no mirror image of the right one. So the field is chosen
+again, with a price on water where fat must be.
 """
 
 from collections.abc import Sequence
@@ -11,47 +13,43 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.arrays import Bool, Complex64, Float32
+from pipelines.arrays import Bool, Float32, Index
 from pipelines.water_fat.separation.anatomy import Anatomy
 from pipelines.water_fat.separation.blocks import Blocks
 from pipelines.water_fat.separation.candidates import Candidates
+from pipelines.water_fat.separation.decision import CERTAIN, Decision, LimbDecision
 from pipelines.water_fat.separation.field_map import (
     FieldChoice,
-    FieldProblem,
     choose_field,
+    field_choice,
     voxel_field,
 )
+from pipelines.water_fat.separation.limb_choice import (
+    Choice,
+    Reading,
+    choose,
+    chosen_label,
+    connected_limbs,
+    two_fields,
+)
+from pipelines.water_fat.separation.limb_evidence import anatomical_terms, limb_names
 from pipelines.water_fat.separation.model import TYPICAL_R2STAR
+from pipelines.water_fat.separation.pure_tissue import Contradictions, log_odds
 from pipelines.water_fat.separation.refinement import solve
 from pipelines.water_fat.separation.to_real import percent, to_real
-from pipelines.water_fat.swaps import SKIN_MARGIN, detect_swaps
+from pipelines.water_fat.swaps import FAT_FROM, detect_swaps
 
 # Price of water in a block that anatomy calls fat: more than small phase errors can make at a
 # boundary of water and fat, less than a jump of the field by the water-fat shift.
 FAT_COST = 6.0
 # The same in a limb and slice found swapped: as much as any other evidence a block can have.
 REPAIR_COST = 30.0
-# That the shell is fat is doubted if the skin, which is water, looks fattier than the shell in this
-# share of the limbs and slices, or if marrow reads less fat (percent) than this.
-CONTRADICTED_SHARE = 0.8
-MARROW_FROM = 40.0
-_MARROW_VOXELS = 50
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The echoes under one assumption (of the sign of their phase).
-
-    Attributes
-    ----------
-    problem : FieldProblem
-        Candidates and costs.
-    signal : ndarray of complex64, shape (echoes, voxels)
-        Signal of the tissue voxels.
-    """
-
-    problem: FieldProblem
-    signal: Complex64
+# A swap is local if it is found in at most this share of the slices of a limb.
+LOCAL_SHARE = 0.5
+# Connected pieces of tissue of at least this many blocks, and at most so many of them, are looked
+# at for anatomy.
+LIMB_BLOCKS = 30
+LIMBS = 8
 
 
 @dataclass(frozen=True)
@@ -61,9 +59,11 @@ class JudgedField:
     Attributes
     ----------
     reading : int
-        Index of the reading it belongs to: the one with the lowest cost.
-    costs : tuple of float
-        Cost of each reading.
+        Index of the reading it belongs to.
+    sign_log_odds : float
+        Log odds of that reading by this scan alone; infinite if there was only one.
+    decision : Decision
+        What speaks for the solution, limb by limb.
     field : ndarray of shape (voxels,)
         Coarse field of the tissue voxels, Hz.
     doubtful : ndarray of bool, shape (blocks,)
@@ -73,16 +73,37 @@ class JudgedField:
     """
 
     reading: int
-    costs: tuple[float, ...]
+    sign_log_odds: float
+    decision: Decision
     field: Float32
     doubtful: Bool
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _State:
+    """A field of one reading and what anatomy says about it."""
+
+    reading: Reading
+    prior: Float32
+    choice: FieldChoice
+    field: Float32
+    ff: Float32
+    swaps: pd.DataFrame
+
+    @property
+    def swapped(self) -> int:
+        return int((self.swaps["status"] == "swapped").sum())
+
+
 def choose_with_anatomy(
-    readings: Sequence[Reading], anatomy: Anatomy, *, assume_shell: bool
+    readings: Sequence[Reading],
+    anatomy: Anatomy,
+    magnitudes: Contradictions,
+    *,
+    use_shell: bool,
 ) -> JudgedField:
-    """Choose a field, judge it by the fat under the skin, and choose again where it is swapped.
+    """Decide between water and fat limb by limb, then look for swaps by the fat under the skin.
 
     Parameters
     ----------
@@ -90,69 +111,37 @@ def choose_with_anatomy(
         The possible signs of the phase.
     anatomy : Anatomy
         Body and limbs.
-    assume_shell : bool
-        Whether to start from the assumption that the shell is fat, because the echoes cannot tell.
+    magnitudes : Contradictions
+        What the magnitudes say about the blocks.
+    use_shell : bool
+        Whether the field is chosen again with the shell taken for fat, in limbs where it is,
+        because echoes of single blocks cannot tell.
     """
-    notes: list[str] = []
-    state = _cheapest(readings, anatomy, FAT_COST if assume_shell else 0.0)
-    if assume_shell and state.contradicted:
-        opposite = _cheapest(readings, anatomy, -FAT_COST)
-        if not opposite.contradicted:
-            state = opposite
-            notes.append(
-                "The layer under the skin is not fat here (thin fat): water and fat were told "
-                "apart by the skin, which is water, and by bone marrow."
-            )
-    doubtful = state.solved.choice.doubtful
-    if state.swapped:
-        second = _solved_again(readings[state.solved.reading], state, anatomy)
-        done = state.swapped - second.swapped
-        if done > 0:
-            notes.append(
-                f"Water and fat were swapped in {state.swapped} limb slices; the field was chosen "
-                f"again there, and {done} of them are right now."
-            )
-            now, before = second.solved.choice, state.solved.choice
-            doubtful = now.doubtful | (now.label != before.label)
-            state = second
-    solved = state.solved
-    return JudgedField(solved.reading, solved.costs, state.field, doubtful, tuple(notes))
-
-
-@dataclass(frozen=True)
-class _Solved:
-    """The cheapest reading under some prior."""
-
-    reading: int
-    costs: tuple[float, ...]
-    prior: Float32
-    choice: FieldChoice
-
-
-@dataclass(frozen=True)
-class _State:
-    """A solution and what anatomy says about it."""
-
-    solved: _Solved
-    field: Float32
-    swaps: pd.DataFrame
-    marrow_ff: float
-
-    @property
-    def swapped(self) -> int:
-        """Number of limbs and slices found swapped."""
-        return int((self.swaps["status"] == "swapped").sum())
-
-    @property
-    def contradicted(self) -> bool:
-        """Whether skin or marrow speak against it that the shell is fat (or water)."""
-        measured = self.swaps.dropna(subset=["skin_ff", "shell_ff"])
-        if measured.empty:
-            return False
-        fattier = measured["skin_ff"] >= measured["shell_ff"] + SKIN_MARGIN
-        if fattier.mean() >= CONTRADICTED_SHARE:
-            return True
-        return bool(self.marrow_ff < MARROW_FROM < measured["shell_ff"].median())
+    blocks = readings[0].problem.blocks
+    limb = connected_limbs(readings[0].problem.pairs.pairs, blocks.cell.size)
+    fields = [two_fields(reading.problem, limb) for reading in readings]
+    reference = int(np.argmin([two.cost.min(axis=1).sum() for two in fields]))
+    state = _judged(readings[reference], fields[reference].label[0], anatomy)
+    terms = _evidence(state, anatomy, magnitudes, limb)
+    evidence = np.array([sum(one.values()) for one in terms])
+    priors = [reading.log_prior for reading in readings]
+    choice = choose(fields, priors, reference, evidence, limb)
+    decision = _decision(choice, terms, anatomy, blocks, limb)
+    label = chosen_label(fields[choice.reading], fields[reference].fatty[0], choice.exchanged, limb)
+    if choice.reading != reference or choice.exchanged.any():
+        state = _judged(readings[choice.reading], label, anatomy)
+    if use_shell:
+        state = _with_shell(state, anatomy, limb)
+    state, doubtful, notes = _repaired(state, anatomy, decision)
+    unsure = np.array([not one.decided for one in decision.limbs])
+    return JudgedField(
+        choice.reading,
+        choice.sign_log_odds,
+        decision,
+        state.field,
+        doubtful | unsure[limb],
+        (*decision.notes, *notes),
+    )
 
 
 def fat_prior(candidates: Candidates, blocks: Blocks, fat: Bool, cost: float) -> Float32:
@@ -167,7 +156,7 @@ def fat_prior(candidates: Candidates, blocks: Blocks, fat: Bool, cost: float) ->
     fat : ndarray of bool, shape (x, y, z)
         Voxels that should be fat.
     cost : float
-        Cost of a block of water that lies in this tissue entirely; negative if it should be water.
+        Cost of a block of water that lies in this tissue entirely.
 
     Returns
     -------
@@ -175,49 +164,132 @@ def fat_prior(candidates: Candidates, blocks: Blocks, fat: Bool, cost: float) ->
     """
     share = blocks.sum(fat.ravel()[blocks.voxel].astype(np.float32)) / blocks.count
     watery = candidates.water > candidates.fat
-    disliked = watery if cost > 0 else ~watery
-    prior: Float32 = (abs(cost) * disliked * share[:, None]).astype(np.float32)
+    prior: Float32 = (cost * watery * share[:, None]).astype(np.float32)
     return prior
 
 
-def _cheapest(readings: Sequence[Reading], anatomy: Anatomy, cost: float) -> _State:
-    """Solve all readings with a price on water (or, if negative, on fat) in the shell.
+def _evidence(
+    state: _State, anatomy: Anatomy, magnitudes: Contradictions, limb: Index
+) -> list[dict[str, float]]:
+    """Return the terms of each connected limb for a solution, without those of field and sign."""
+    problem = state.reading.problem
+    label = state.choice.label
+    fat_share = problem.candidates.fat_share[np.arange(label.size), label]
+    number = np.full(anatomy.body.shape, -1, np.int32)
+    number.ravel()[problem.blocks.voxel] = np.repeat(limb, problem.blocks.count)
+    sizes = np.bincount(limb)
+    found = []
+    for n, size in enumerate(sizes):
+        terms = {"magnitudes": log_odds(magnitudes, fat_share, limb == n)} if size > 1 else {}
+        if n < LIMBS and size >= LIMB_BLOCKS:
+            terms |= anatomical_terms(state.ff, state.swaps, anatomy, number == n)
+        found.append(terms)
+    return found
 
-    Marrow is left out, so that it can tell whether the assumption was right.
+
+def _decision(
+    choice: Choice,
+    terms: Sequence[dict[str, float]],
+    anatomy: Anatomy,
+    blocks: Blocks,
+    limb: Index,
+) -> Decision:
+    """Put the evidence for the chosen solution together."""
+    number = np.zeros(anatomy.body.shape, np.int32)
+    number.ravel()[blocks.voxel] = np.repeat(limb + 1, blocks.count)
+    voxels = np.bincount(limb, blocks.count)
+    limbs = []
+    for n, evidence in enumerate(terms):
+        turn = -1.0 if choice.exchanged[n] else 1.0
+        signed = {name: turn * value for name, value in evidence.items()}
+        signed["field"] = float(choice.field_log_odds[n])
+        share = float(voxels[n] / voxels.sum())
+        names = limb_names(anatomy, number == n + 1) if n < LIMBS else []
+        limbs.append(
+            LimbDecision(
+                " and ".join(names) + " limb" if names else "piece of tissue",
+                share,
+                signed,
+                float(choice.log_odds[n]),
+            )
+        )
+    return Decision(tuple(limbs))
+
+
+def _with_shell(state: _State, anatomy: Anatomy, limb: Index) -> _State:
+    """Choose the field again with a price on water in the shell, where the shell is fat.
+
+    Limbs in which that exchanges water and fat keep the field they have.
     """
-    problems = [reading.problem for reading in readings]
-    priors = [fat_prior(p.candidates, p.blocks, anatomy.shell, cost) for p in problems]
-    choices = [choose_field(p, prior) for p, prior in zip(problems, priors, strict=True)]
-    costs = tuple(choice.cost for choice in choices)
-    best = costs.index(min(costs))
-    solved = _Solved(best, costs, priors[best], choices[best])
-    return _judged(readings[best], solved, anatomy)
+    shell_ff = state.swaps.groupby("limb")["shell_ff"].median()
+    fat_layer = [i for i, n in enumerate(anatomy.limbs.names, 1) if shell_ff.get(n, 0) >= FAT_FROM]
+    if not fat_layer:
+        return state
+    shell = anatomy.shell & np.isin(anatomy.limbs.labels, fat_layer)
+    problem = state.reading.problem
+    prior = fat_prior(problem.candidates, problem.blocks, shell, FAT_COST)
+    choice = choose_field(problem, prior)
+    rows = np.arange(limb.size)
+    fatty = problem.candidates.fat > problem.candidates.water
+    agree = fatty[rows, choice.label] == fatty[rows, state.choice.label]
+    kept = np.bincount(limb, agree) >= np.bincount(limb) / 2
+    label = np.where(kept[limb], choice.label, state.choice.label)
+    return _judged(state.reading, label, anatomy, prior * kept[limb][:, None])
 
 
-def _solved_again(reading: Reading, state: _State, anatomy: Anatomy) -> _State:
-    """Solve a reading again with a high price on water in the shell of swapped limb slices."""
-    swapped = state.swaps[state.swaps["status"] == "swapped"]
+def _repaired(
+    state: _State, anatomy: Anatomy, decision: Decision
+) -> tuple[_State, Bool, list[str]]:
+    """Solve slices again that contradict the certain decision of their limb.
+
+    Returns
+    -------
+    state : _State
+    doubtful : ndarray of bool, shape (blocks,)
+    notes : list of str
+    """
+    swapped = state.swaps[_is_local(state.swaps)]
+    if swapped.empty or decision.probability < CERTAIN:
+        return state, state.choice.doubtful, []
     fat = np.zeros_like(anatomy.shell)
-    for k, limb in swapped[["slice", "limb"]].itertuples(index=False):
-        label = anatomy.limbs.names.index(limb) + 1
+    for k, name in swapped[["slice", "limb"]].itertuples(index=False):
+        label = anatomy.limbs.names.index(name) + 1
         fat[:, :, k] |= anatomy.fat[:, :, k] & (anatomy.limbs.labels[:, :, k] == label)
-    problem = reading.problem
-    prior = state.solved.prior + fat_prior(problem.candidates, problem.blocks, fat, REPAIR_COST)
-    solved = _Solved(state.solved.reading, state.solved.costs, prior, choose_field(problem, prior))
-    return _judged(reading, solved, anatomy)
+    problem = state.reading.problem
+    prior = state.prior + fat_prior(problem.candidates, problem.blocks, fat, REPAIR_COST)
+    second = _judged(state.reading, choose_field(problem, prior).label, anatomy, prior)
+    done = state.swapped - second.swapped
+    if done <= 0:
+        return state, state.choice.doubtful, []
+    now, before = second.choice, state.choice
+    note = (
+        f"Water and fat were swapped in {state.swapped} limb slices; the field was chosen "
+        f"again there, and {done} of them are right now."
+    )
+    return second, now.doubtful | (now.label != before.label), [note]
 
 
-def _judged(reading: Reading, solved: _Solved, anatomy: Anatomy) -> _State:
+def _is_local(swaps: pd.DataFrame) -> "pd.Series[bool]":
+    """Tell which limb slices are swapped while most of their limb is not."""
+    swapped = swaps["status"] == "swapped"
+    share = swapped.groupby(swaps["limb"]).transform("mean")
+    return swapped & (share <= LOCAL_SHARE)
+
+
+def _judged(
+    reading: Reading, label: Index, anatomy: Anatomy, prior: Float32 | None = None
+) -> _State:
     """Measure the fat fraction of a choice, without refinement, where anatomy knows it."""
-    blocks = reading.problem.blocks
+    problem = reading.problem
+    if prior is None:
+        prior = np.zeros_like(problem.evidence)
+    choice = field_choice(problem, label, prior)
     shape = anatomy.body.shape
-    field = voxel_field(reading.problem, solved.choice, (shape[0], shape[1], shape[2]))
+    field = voxel_field(problem, choice, (shape[0], shape[1], shape[2]))
     decay = np.full_like(field, TYPICAL_R2STAR)
-    quick = solve(reading.signal, field, decay, reading.problem.model)
+    quick = solve(reading.signal, field, decay, problem.model)
     water, fat, _ = to_real(quick.water, quick.fat)
     ff = np.full(shape, np.nan, np.float32)
-    ff.ravel()[blocks.voxel] = percent(water, fat)
+    ff.ravel()[problem.blocks.voxel] = percent(water, fat)
     swaps = detect_swaps(ff, anatomy.body, anatomy.limbs, anatomy.affine)
-    marrow = ff[anatomy.marrow & np.isfinite(ff)]
-    marrow_ff = float(np.median(marrow)) if marrow.size >= _MARROW_VOXELS else np.nan
-    return _State(solved, field, swaps, marrow_ff)
+    return _State(reading, prior, choice, field, ff, swaps)

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines.arrays import Bool, Float32, Index
 from pipelines.errors import DataError
+from pipelines.water_fat.separation.decision import PhaseSign
 from pipelines.water_fat.separation.echoes import is_in_phase, is_opposed, main_peak_angles
 from pipelines.water_fat.separation.model import EchoModel
 from pipelines.water_fat.separation.solution import Solution
@@ -70,6 +71,8 @@ def separate_two_points(
         field=None,
         doubtful=doubtful,
         precession="not used",
+        phase_sign=PhaseSign("not used", 0.0),
+        decision=None,
         residual=None,
         notes=notes,
     )
