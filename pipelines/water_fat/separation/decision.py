@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from pipelines.quality import Check, Level
+from pipelines.quality import Check, CheckLevel
 
 Precession = Literal["as modelled", "reversed", "not used"]
 
@@ -111,7 +111,7 @@ class Decision:
 
     def check(self) -> Check:
         """Return the decision as a quality check."""
-        level: Level = "pass"
+        level: CheckLevel = "pass"
         worst = min(self._judged, key=lambda limb: limb.log_odds, default=None)
         evidence = worst.text if worst is not None else "there is no tissue to judge"
         text = f"Which of the two images is fat is known by {evidence}."

@@ -26,8 +26,9 @@ PATTERN_SHARES = (0.5, 1.0)
 # Fat fractions (0-1) of the two sides, with some room for an imperfect model beyond 0 and 1.
 WATER_SIDE = np.arange(-0.02, 0.505, 0.01)
 FAT_SIDE = np.arange(0.5, 1.035, 0.01)
-# R2* (1/s) scatters by this much around the typical value.
-R2STAR_SD = 30.0
+# R2* (1/s) scatters by this much around the typical value: so wide that a fast or slow decay of
+# water (marrow of children, iron, poor shimming) is not taken for a pattern of fat.
+R2STAR_SD = 80.0
 # Relative deviation of a single echo from the model, beside noise.
 MODEL_ERROR = 0.03
 # A block contradicts water (or fat) if its squared deviation, in units of its variance, is at least

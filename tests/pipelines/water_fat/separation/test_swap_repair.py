@@ -13,9 +13,11 @@ from pipelines.water_fat.separation.field_map import (
     pose,
     voxel_field,
 )
+from pipelines.water_fat.separation.limb_choice import Reading
 from pipelines.water_fat.separation.model import EchoModel, wrap
+from pipelines.water_fat.separation.pure_tissue import Contradictions, find_contradictions
 from pipelines.water_fat.separation.spectra import fat_spectrum
-from pipelines.water_fat.separation.swap_repair import Reading, choose_with_anatomy
+from pipelines.water_fat.separation.swap_repair import choose_with_anatomy
 from tests.pipelines.water_fat.multi_echo_phantom import BONE, MARROW, SUBCUTANEOUS
 from tests.pipelines.water_fat.separation.conftest import MakeScan, Scan
 
@@ -39,16 +41,21 @@ def test_shell_and_marrow_are_found(make_scan: MakeScan) -> None:
     assert not anatomy.shell[labels == BONE].any()
 
 
+Posed = tuple[Scan, Anatomy, FieldProblem, np.ndarray, Contradictions]
+
+
 @pytest.fixture(scope="module")
-def posed(make_scan: MakeScan) -> tuple[Scan, Anatomy, FieldProblem, np.ndarray]:
+def posed(make_scan: MakeScan) -> Posed:
     """Return a scan at 3 T with the problem of choosing its field."""
     scan = make_scan("3pt-3T-in-opposed", slices=3)
     anatomy = anatomy_of(scan)
     model = EchoModel.of(np.array(scan.protocol.echo_times_ms) / 1000, 3.0, fat_spectrum())
     blocks = make_blocks(scan.phantom.tissue & anatomy.body, scan.phantom.affine)
     signal = scan.echoes.reshape(-1, 3)[blocks.voxel].T.copy()
-    problem = pose(blocks, echo_products(blocks, signal), model, NOISE, trust_residual=False)
-    return scan, anatomy, problem, signal
+    products = echo_products(blocks, signal)
+    problem = pose(blocks, products, model, NOISE, trust_residual=False)
+    magnitudes = find_contradictions(products.power, blocks.count, model, NOISE)
+    return scan, anatomy, problem, signal, magnitudes
 
 
 def wrong_blocks(field: np.ndarray, scan: Scan, problem: FieldProblem) -> np.ndarray:
@@ -57,9 +64,9 @@ def wrong_blocks(field: np.ndarray, scan: Scan, problem: FieldProblem) -> np.nda
 
 
 def test_a_swapped_limb_and_slice_is_solved_again(
-    posed: tuple[Scan, Anatomy, FieldProblem, np.ndarray],
+    posed: Posed,
 ) -> None:
-    scan, anatomy, problem, signal = posed
+    scan, anatomy, problem, signal, magnitudes = posed
     # Evidence that lies: in the right leg of slice 1 water looks like fat and fat like water.
     candidates = problem.candidates
     share = scan.phantom.ff.ravel()[problem.blocks.voxel]
@@ -69,7 +76,7 @@ def test_a_swapped_limb_and_slice_is_solved_again(
     right = (candidates.fat > candidates.water) == fatty[:, None]
     evidence = problem.evidence + np.where(lied_to[:, None], 12.0 * right, 12.0 * ~right)
     tampered = replace(problem, evidence=evidence.astype(np.float32))
-    found = choose_with_anatomy([Reading(tampered, signal)], anatomy, assume_shell=False)
+    found = choose_with_anatomy([Reading(tampered, signal)], anatomy, magnitudes, use_shell=False)
     assert any(
         "1 limb slices; the field was chosen again there, and 1 of" in n for n in found.notes
     )
@@ -82,10 +89,11 @@ def test_a_swapped_limb_and_slice_is_solved_again(
 
 
 def test_nothing_is_repaired_where_nothing_is_swapped(
-    posed: tuple[Scan, Anatomy, FieldProblem, np.ndarray],
+    posed: Posed,
 ) -> None:
-    scan, anatomy, problem, signal = posed
-    found = choose_with_anatomy([Reading(problem, signal)], anatomy, assume_shell=True)
-    assert found.notes == ()
+    scan, anatomy, problem, signal, magnitudes = posed
+    found = choose_with_anatomy([Reading(problem, signal)], anatomy, magnitudes, use_shell=True)
+    assert not any("swapped" in note for note in found.notes)
+    assert found.decision.probability > 0.999
     assert found.doubtful.mean() < 0.02
     assert wrong_blocks(found.field, scan, problem).mean() < 0.01

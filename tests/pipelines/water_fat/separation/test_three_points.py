@@ -64,7 +64,8 @@ def test_sign_of_the_phase_is_found_from_the_continuity_of_the_field(make_scan: 
     one, other = scan.separated(), mirrored.separated()
     assert (one.precession, other.precession) == ("as modelled", "reversed")
     np.testing.assert_array_equal(one.ff, other.ff)
-    assert any("makes the field smoother between water and fat" in note for note in one.notes)
+    assert one.phase_sign.sign == "as modelled"
+    assert one.phase_sign.decisive
 
 
 def test_limb_without_subcutaneous_fat_is_recognized_by_its_marrow(make_scan: MakeScan) -> None:
@@ -73,7 +74,10 @@ def test_limb_without_subcutaneous_fat_is_recognized_by_its_marrow(make_scan: Ma
     skin = lean.phantom.labels == SUBCUTANEOUS
     assert np.nanmedian(result.ff[skin]) == pytest.approx(4, abs=2)
     assert max(map(abs, lean.errors(result.ff).values())) < 1.5
-    assert any("not fat here (thin fat)" in note for note in result.notes)
+    check = {c.name: c for c in result.checks}["water_fat_decision"]
+    assert (check.level, result.decided) == ("warn", True)
+    assert check.value is not None
+    assert check.value > 95
 
 
 def test_precession_can_be_given(make_scan: MakeScan) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.errors import DataError
 from pipelines.water_fat.separation.checks import DOUBTFUL_PERCENT, separation_checks
+from pipelines.water_fat.separation.decision import PhaseSign
 from pipelines.water_fat.separation.separate import separate
 from pipelines.water_fat.separation.solution import Solution
 from tests.pipelines.water_fat.separation.conftest import MakeScan, Scan
@@ -119,7 +120,18 @@ def test_many_doubtful_voxels_are_warned_of(make_scan: MakeScan) -> None:
     voxel = np.arange(100)
     ones = np.ones(100, np.float32)
     solution = Solution(
-        "multi-echo complex fit", voxel, ones, ones, ones, ones, voxel < 1, "as modelled", 0.01, ()
+        method="multi-echo complex fit",
+        voxel=voxel,
+        water=ones,
+        fat=ones,
+        r2star=ones,
+        field=ones,
+        doubtful=voxel < 1,
+        precession="as modelled",
+        phase_sign=PhaseSign("as modelled", 6.0),
+        decision=None,
+        residual=0.01,
+        notes=(),
     )
     few, many = (
         {c.name: c for c in separation_checks(s, None, t1_corrected=False)}["doubtful_voxels"]
