@@ -200,6 +200,7 @@ def _as_dixon(result: SeparationResult, affine: Affine) -> DixonResult:
         noise=noise,
         units=None,
         checks=[*result.checks, *general],
+        decided=result.decided,
     )
 
 

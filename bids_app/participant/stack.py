@@ -27,7 +27,9 @@ def process_stack(
         with monitor.step("measurements"):
             options = QuantificationOptions(erode=task.settings.erode)
             floor = dixon.noise.ff_floor if dixon.noise else None
-            measured = measure_muscles(labelling.labels, dixon.ff, dixon.affine, options, floor)
+            measured = measure_muscles(
+                labelling.labels, dixon.measurable_ff, dixon.affine, options, floor
+            )
             stats = measured.muscles
             if labelling.confidence is not None:
                 stats = add_confidence(stats, labelling.confidence)

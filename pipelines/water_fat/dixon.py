@@ -16,6 +16,7 @@ from pipelines.water_fat.fat_fraction import count_voxels, fat_fraction
 from pipelines.water_fat.grids import MatchedGrids
 from pipelines.water_fat.limbs import Limbs, label_limbs
 from pipelines.water_fat.noise import NoiseEstimate, estimate_noise
+from pipelines.water_fat.plausible import is_noise
 from pipelines.water_fat.quality import dixon_checks
 from pipelines.water_fat.swaps import detect_swaps, flag_swaps, repair_swaps
 from pipelines.water_fat.units import (
@@ -52,6 +53,8 @@ class DixonResult:
     units : {'fraction', 'percent', 'permille'} or None
         Unit in which a given map was stored.
     checks : list of Check
+    decided : bool
+        Whether it is known which of water and fat is which; if not, `ff` is the likelier answer.
     """
 
     ff: Float32
@@ -64,6 +67,12 @@ class DixonResult:
     noise: NoiseEstimate | None
     units: FatFractionUnits | None
     checks: list[Check]
+    decided: bool = True
+
+    @property
+    def measurable_ff(self) -> Float32:
+        """The fat fraction, or no value anywhere if water and fat may be exchanged."""
+        return self.ff if self.decided else np.full_like(self.ff, np.nan)
 
 
 def fat_fraction_from_water_fat(
@@ -104,6 +113,9 @@ def fat_fraction_from_water_fat(
         repaired = fat_fraction(water[:, :, k], fat[:, :, k])
         ff[:, :, k] = np.where(body[:, :, k], repaired, np.nan)
     noise = estimate_noise(water, fat, body, affine)
+    if noise.sigma_water is not None and noise.sigma_fat is not None:
+        sigma = float(np.hypot(noise.sigma_water, noise.sigma_fat))
+        ff[is_noise(_total_signal(water, fat), sigma)] = np.nan
     checks = dixon_checks(ff, body, limbs, affine, swaps, noise=noise, counts=counts, grids=grids)
     return DixonResult(ff, water, fat, affine, body, limbs, swaps, noise, None, checks)
 

@@ -13,6 +13,7 @@ from pipelines.water_fat.fat_fraction import VoxelCounts
 from pipelines.water_fat.grids import MatchedGrids
 from pipelines.water_fat.limbs import Limbs
 from pipelines.water_fat.noise import NoiseEstimate
+from pipelines.water_fat.plausible import check_missing
 from pipelines.water_fat.swaps import FAT_FROM, SHELL_MM
 from pipelines.water_fat.units import FatFractionUnits
 
@@ -83,7 +84,7 @@ def dixon_checks(
         checks.append(Check("grid", "warn", grids.text))
     if units is not None:
         checks.append(check_units(*units))
-    checks += [check_swaps(swaps), check_noise(noise)]
+    checks += [check_swaps(swaps), check_noise(noise), check_missing(ff, body)]
     if len(limbs.names) == 2:
         checks.append(check_left_right(ff, limbs))
     checks += [check_cut(limbs, affine), check_slices(body, limbs)]

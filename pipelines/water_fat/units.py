@@ -11,6 +11,7 @@ import numpy as np
 
 from pipelines.arrays import Array, Bool, Float32
 from pipelines.errors import DataError
+from pipelines.water_fat.plausible import without_impossible
 
 FatFractionUnits = Literal["fraction", "percent", "permille"]
 
@@ -26,9 +27,6 @@ UPPER_LIMITS: tuple[tuple[FatFractionUnits, float], ...] = (
 # Fewer voxels than this with a value decide nothing.
 MIN_VOXELS = 100
 TO_PERCENT: dict[FatFractionUnits, float] = {"fraction": 100.0, "percent": 1.0, "permille": 0.1}
-# Unclipped maps scatter around 0-100 % by noise. What lies further out is no measurement but a
-# marker of the background, or a quotient of two values near zero.
-PLAUSIBLE_PERCENT = (-100.0, 200.0)
 
 _HINT = "Say it: --fat-fraction-units fraction, percent or permille."
 
@@ -78,11 +76,8 @@ def to_percent(ff: Array, units: FatFractionUnits) -> Float32:
     Returns
     -------
     ndarray of float32
-        Percent, limited to 0-100. NaN where the map is not finite or lies outside -100...200 %,
+        Percent, limited to 0-100. NaN where the map is not finite or lies outside -50...150 %,
         which no measurement does.
     """
     percent = ff.astype(np.float32) * np.float32(TO_PERCENT[units])
-    low, high = PLAUSIBLE_PERCENT
-    with np.errstate(invalid="ignore"):
-        percent[~((percent >= low) & (percent <= high))] = np.nan
-    return percent.clip(0, 100)
+    return without_impossible(percent).clip(0, 100)

@@ -12,6 +12,7 @@ from pipelines.quality import Check
 from pipelines.water_fat.body import body_mask
 from pipelines.water_fat.limbs import Limbs, label_limbs
 from pipelines.water_fat.noise import background_belt, rayleigh_sigma
+from pipelines.water_fat.plausible import is_noise, without_impossible
 from pipelines.water_fat.separation.anatomy import Anatomy
 from pipelines.water_fat.separation.checks import separation_checks
 from pipelines.water_fat.separation.complex_echoes import separate_complex
@@ -42,8 +43,9 @@ class SeparationResult:
     Attributes
     ----------
     ff : ndarray of float32, shape (x, y, z)
-        Fat fraction, percent; NaN outside tissue. Noise may take single voxels below 0 and above
-        100: clipping them would bias the mean of lean muscle.
+        Fat fraction, percent; NaN outside tissue, where water plus fat is noise, and beyond
+        -50...150 %. Noise may take single voxels below 0 and above 100: clipping them would bias
+        the mean of lean muscle.
     water, fat : ndarray of float32
         Signals at echo time zero in units of the image; 0 outside tissue.
     r2star : ndarray of float32 or None
@@ -281,7 +283,9 @@ def _result(
 
     doubtful = np.zeros(anatomy.body.shape, np.bool_)
     doubtful.ravel()[solution.voxel] = solution.doubtful
-    ff = paint(percent(water, fat), np.nan)
+    fraction = without_impossible(percent(water, fat))
+    fraction[is_noise(water + fat, noise)] = np.nan
+    ff = paint(fraction, np.nan)
     water_map, fat_map = paint(water, 0.0), paint(fat, 0.0)
     assert ff is not None
     assert water_map is not None
