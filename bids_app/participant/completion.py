@@ -1,8 +1,8 @@
 """What a session's results are made from, and whether they are complete already."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from bids_app.dataset.inputs import SessionInputs, Unusable
 from bids_app.dataset.scans import Session
@@ -10,25 +10,35 @@ from bids_app.errors import AppError, ExitCode
 from bids_app.files.reading import checksum
 from bids_app.options.settings import Settings
 from bids_app.participant.labelling import LabelSource
+from bids_app.participant.shared_sign import ShownSign
 from bids_app.session_id import SessionId
 from bids_app.version import __version__
+
+if TYPE_CHECKING:
+    from pipelines.water_fat.separation.decision import PriorSign
 
 # Keys of a marker, and what a message calls them.
 _DIAGNOSIS = "Diagnosis"
 _CALLED = {_DIAGNOSIS: "diagnosis model"}
 # Stacks whose images were refused while others of the session were processed.
 REFUSED = "RefusedStacks"
+# What raw echoes show of the sign of the phase.
+PHASE_SIGNS = "PhaseSigns"
 
 Refusals = list[dict[str, str]]
 
 
 @dataclass(frozen=True)
 class SessionTask:
-    """Everything a worker needs to process one session."""
+    """Everything a worker needs to process one session.
+
+    Signs of the phase that other scans have shown are there in the second round of a run.
+    """
 
     session: Session
     settings: Settings
     labels: LabelSource
+    prior_signs: "Mapping[str, PriorSign]" = field(default_factory=dict)
 
 
 def made_from_now(task: SessionTask, inputs: SessionInputs) -> dict[str, Any]:
@@ -87,3 +97,8 @@ def lacks_diagnosis(
 def refused_before(marker: Mapping[str, Any] | None) -> Refusals:
     """Return the stacks that were refused when a session was completed."""
     return list(marker.get(REFUSED, [])) if marker is not None else []
+
+
+def signs_shown_before(marker: Mapping[str, Any]) -> tuple[ShownSign, ...]:
+    """Return what a complete session shows of the sign of the phase."""
+    return tuple(marker.get(PHASE_SIGNS, []))

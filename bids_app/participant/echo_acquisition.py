@@ -11,6 +11,7 @@ from bids_app.dataset.inputs import EchoSeries
 from bids_app.dataset.scans import Scan
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.sidecars import EchoTimes, echo_times_ms
+from bids_app.participant.shared_sign import scan_origin
 from pipelines.water_fat.separation.phase import PhaseUnits, named_units
 from pipelines.water_fat.separation.spectra import PROTON_MHZ_PER_TESLA
 
@@ -40,6 +41,8 @@ class EchoAcquisition:
         For the weighting by T1.
     phase_units : str
         Unit that the sidecar of the phase names, or ``auto``.
+    origin : str
+        Manufacturer and converter, whose scans share the sign of the phase; empty if not known.
     notes : tuple of str
         What was recognized or changed.
     """
@@ -50,6 +53,7 @@ class EchoAcquisition:
     repetition_time_ms: float | None
     flip_angle_deg: float | None
     phase_units: PhaseUnits | Literal["auto"]
+    origin: str
     notes: tuple[str, ...]
 
 
@@ -82,6 +86,7 @@ def read_acquisition(inputs: EchoSeries) -> EchoAcquisition:
         None if repetition is None else repetition * to_ms,
         _number(fields, "FlipAngle"),
         units,
+        scan_origin(fields),
         (*notes, *recognized),
     )
 

@@ -15,12 +15,14 @@ from bids_app.files.images import load_volume
 from bids_app.options.settings import Settings
 from bids_app.participant.echo_acquisition import EchoAcquisition, read_acquisition
 from bids_app.participant.fat_fraction import FatFraction, QuantitativeMap, with_input_checks
+from bids_app.participant.shared_sign import ShownSign, shown_sign
 from pipelines.arrays import Affine, Array
 from pipelines.geometry import Orientation, same_grid, to_canonical
 from pipelines.quality import Check
 from pipelines.water_fat.dixon import DixonResult
 from pipelines.water_fat.noise import NoiseEstimate
 from pipelines.water_fat.quality import dixon_checks
+from pipelines.water_fat.separation.decision import PriorSign
 from pipelines.water_fat.separation.options import SeparationOptions
 from pipelines.water_fat.separation.separate import SeparationResult, separate
 from pipelines.water_fat.separation.spectra import DEFAULT_SPECTRUM
@@ -61,6 +63,8 @@ class EchoImages:
     orientation: Orientation
     notes: tuple[str, ...]
     checks: tuple[Check, ...]
+    prior_sign: PriorSign | None
+    scan: str
 
     def fat_fraction(self, settings: Settings) -> FatFraction:
         """Separate water and fat."""
@@ -68,6 +72,7 @@ class EchoImages:
         options = SeparationOptions(
             spectrum=settings.fat_spectrum or DEFAULT_SPECTRUM,
             phase_units=acquisition.phase_units,
+            prior_sign=self.prior_sign,
             repetition_time_ms=acquisition.repetition_time_ms,
             flip_angle_deg=acquisition.flip_angle_deg,
             correct_t1=settings.correct_t1,
@@ -81,13 +86,17 @@ class EchoImages:
             options=options,
         )
         dixon = with_input_checks(_as_dixon(result, self.affine), self.checks)
-        return FatFraction(dixon, self._details(result), _maps(result))
+        shown = shown_sign(result, acquisition.origin, self.scan)
+        if shown is not None and self.prior_sign is not None:
+            shown = {**shown, "SettledBy": self.prior_sign.source}
+        return FatFraction(dixon, self._details(result, shown), _maps(result), shown)
 
-    def _details(self, result: SeparationResult) -> Mapping[str, Any]:
+    def _details(self, result: SeparationResult, shown: ShownSign | None) -> Mapping[str, Any]:
         return {
             "FatFractionMethod": f"water-fat separation: {result.method}",
             "FatSpectrum": result.spectrum,
             "Precession": result.precession,
+            "PhaseSign": None if shown is None else dict(shown),
             "PhaseUnits": result.phase_units,
             "EchoTimesMs": list(result.echo_times_ms),
             "EchoTimeStoredIn": self.acquisition.echo_times.stored_unit,
@@ -96,9 +105,10 @@ class EchoImages:
         }
 
 
-def read_echoes(inputs: EchoSeries) -> EchoImages:
-    """Load the echoes of a stack."""
+def read_echoes(inputs: EchoSeries, prior_signs: Mapping[str, PriorSign]) -> EchoImages:
+    """Load the echoes of a stack; `prior_signs` by the origin of scans."""
     acquisition = read_acquisition(inputs)
+    prior_sign = prior_signs.get(acquisition.origin)
     first = _load(inputs.first)
     if inputs.second is None:
         _refuse_negative(first.data, inputs.first.path)
@@ -110,6 +120,8 @@ def read_echoes(inputs: EchoSeries) -> EchoImages:
             first.orientation,
             first.notes,
             first.checks,
+            prior_sign,
+            inputs.first.path.name,
         )
     second = _load(inputs.second)
     _refuse_other_grid(first, second, inputs)
@@ -123,7 +135,17 @@ def read_echoes(inputs: EchoSeries) -> EchoImages:
         _refuse_negative(first.data, inputs.first.path)
         magnitude, phase = first.data, other
     notes, checks = (*first.notes, *second.notes), (*first.checks, *second.checks)
-    return EchoImages(magnitude, phase, acquisition, first.affine, first.orientation, notes, checks)
+    return EchoImages(
+        magnitude,
+        phase,
+        acquisition,
+        first.affine,
+        first.orientation,
+        notes,
+        checks,
+        prior_sign,
+        inputs.first.path.name,
+    )
 
 
 @dataclass(frozen=True)

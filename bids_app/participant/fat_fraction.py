@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bids_app.participant.shared_sign import ShownSign
 from pipelines.arrays import Array
 from pipelines.quality import Check, merge_checks
 from pipelines.water_fat.dixon import DixonResult
@@ -20,11 +21,15 @@ class QuantitativeMap:
 
 @dataclass(frozen=True)
 class FatFraction:
-    """Fat fraction of a stack, keys for its sidecar, and further maps by their names' endings."""
+    """Fat fraction of a stack, keys for its sidecar, and further maps by their names' endings.
+
+    Raw echoes also say what sign of the phase they show.
+    """
 
     dixon: DixonResult
     details: Mapping[str, Any]
     maps: Mapping[str, QuantitativeMap] = field(default_factory=dict)
+    shown_sign: ShownSign | None = None
 
 
 def with_input_checks(dixon: DixonResult, checks: Sequence[Check]) -> DixonResult:

@@ -1,6 +1,7 @@
 """Participant level: select sessions, process each by itself, summarize."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -16,13 +17,15 @@ from bids_app.participant.completion import SessionTask
 from bids_app.participant.dry_run import dry_run
 from bids_app.participant.labelling import LabelSource, prepare_labels
 from bids_app.participant.session import process_session, rewrite_report
+from bids_app.participant.shared_sign import is_open, settled_signs
 from bids_app.running.executors import open_executor
 from bids_app.running.logged_run import run_logged
 from bids_app.running.logs import LOGGER
 from bids_app.running.machine import Workers, plan_workers
 from bids_app.running.outcome import Outcome, log_summary
-from bids_app.running.tasks import lost_worker
+from bids_app.running.tasks import Executor, lost_worker
 from bids_app.running.work_folder import work_folder, worker_start
+from bids_app.session_id import SessionId
 from bids_app.version import __version__
 
 
@@ -57,15 +60,25 @@ def run_participant_level(settings: Settings) -> ExitCode:
         for warning in warnings:
             LOGGER.warning("%s", warning)
         with work_folder(settings) as work_dir:
-            outcomes = _run_sessions(settings, sessions, len(selected), work_dir, log_file)
+            again = partial(dataset.session, filters=filters)
+            outcomes = _run_sessions(
+                settings, sessions, len(selected), again, work_dir=work_dir, log_file=log_file
+            )
         return log_summary(outcomes)
 
     return run_logged(settings, work)
 
 
 def _run_sessions(
-    settings: Settings, sessions: Iterator[Session], count: int, work_dir: Path, log_file: Path
+    settings: Settings,
+    sessions: Iterator[Session],
+    count: int,
+    again: Callable[[SessionId], Session],
+    *,
+    work_dir: Path,
+    log_file: Path,
 ) -> list[Outcome]:
+    """Process all sessions; `again` reads one of them for a second round."""
     workers = plan_workers(settings.nprocs, settings.omp_nthreads, settings.mem)
     if settings.nprocs is not None and workers.processes < settings.nprocs:
         LOGGER.warning(
@@ -73,7 +86,8 @@ def _run_sessions(
             workers.processes,
             settings.nprocs,
         )
-    function, tasks = _tasks(settings, sessions, workers, work_dir)
+    function, source = _work(settings, workers, work_dir)
+    tasks = (SessionTask(session, settings, source) for session in sessions)
     outcomes: list[Outcome] = []
     start = worker_start(settings, log_file, work_dir)
     with open_executor(settings, workers.processes, start, work_dir) as execute:
@@ -84,8 +98,38 @@ def _run_sessions(
                 _record(settings, outcome)
                 if outcome.status == "failed" and settings.stop_on_first_crash:
                     LOGGER.error("Stopped at the first failed session (--stop-on-first-crash).")
-                    break
+                    return outcomes
+        if not settings.reports_only:
+            outcomes = _settle_signs(settings, outcomes, source, again, execute)
     return outcomes
+
+
+def _settle_signs(
+    settings: Settings,
+    outcomes: list[Outcome],
+    source: LabelSource,
+    again: Callable[[SessionId], Session],
+    execute: Executor,
+) -> list[Outcome]:
+    """Process sessions again whose sign of the phase is open and that of others is not."""
+    shown = [sign for outcome in outcomes for sign in outcome.signs]
+    if not shown:
+        return outcomes
+    settled = settled_signs(shown)
+    chosen = [
+        outcome.session
+        for outcome in outcomes
+        if any(is_open(sign, settled) for sign in outcome.signs)
+    ]
+    if not chosen:
+        return outcomes
+    LOGGER.info("%d session(s) again, with the sign of the phase that others show", len(chosen))
+    tasks = (SessionTask(again(session), settings, source, settled) for session in chosen)
+    second = {}
+    for outcome in execute(process_session, tasks, lost=_lost):
+        _record(settings, outcome)
+        second[outcome.session] = outcome
+    return [second.get(outcome.session, outcome) for outcome in outcomes]
 
 
 def _lost(task: SessionTask) -> Outcome:
@@ -93,20 +137,18 @@ def _lost(task: SessionTask) -> Outcome:
     return Outcome.failure(task.session.id, lost_worker())
 
 
-def _tasks(
-    settings: Settings, sessions: Iterator[Session], workers: Workers, work_dir: Path
-) -> tuple[Callable[[SessionTask], Outcome], Iterator[SessionTask]]:
-    """Return what is done with a session, and the tasks to do it with."""
+def _work(
+    settings: Settings, workers: Workers, work_dir: Path
+) -> tuple[Callable[[SessionTask], Outcome], LabelSource]:
+    """Return what is done with a session, and where its labels come from."""
     if settings.reports_only:
-        function, source = rewrite_report, LabelSource(settings, None, work_dir, workers.threads)
-    else:
-        if settings.diagnosis_model is not None:
-            from bids_app.participant.diagnosis import session_model
+        return rewrite_report, LabelSource(settings, None, work_dir, workers.threads)
+    if settings.diagnosis_model is not None:
+        from bids_app.participant.diagnosis import session_model
 
-            # A model that cannot be used ends the run, not each session.
-            session_model(settings.diagnosis_model)
-        function, source = process_session, prepare_labels(settings, work_dir, workers.threads)
-    return function, (SessionTask(session, settings, source) for session in sessions)
+        # A model that cannot be used ends the run, not each session.
+        session_model(settings.diagnosis_model)
+    return process_session, prepare_labels(settings, work_dir, workers.threads)
 
 
 def _record(settings: Settings, outcome: Outcome) -> None:

@@ -13,13 +13,16 @@ from bids_app.files.derivatives import StackNames
 from bids_app.files.provenance import run_info
 from bids_app.files.result_writer import SessionWriter, read_marker, session_writer
 from bids_app.participant.completion import (
+    PHASE_SIGNS,
     REFUSED,
     Refusals,
     SessionTask,
     lacks_diagnosis,
     made_from_now,
     refused_before,
+    signs_shown_before,
 )
+from bids_app.participant.shared_sign import ShownSign
 from bids_app.participant.stack import process_stack
 from bids_app.participant.stack_results import StackTask
 from bids_app.running.logs import LOGGER
@@ -36,18 +39,21 @@ def process_session(task: SessionTask) -> Outcome:
         with as_app_errors(), session_writer(output_dir, session) as writer:
             inputs = session_inputs(task.session)
             made_from = made_from_now(task, inputs)
-            marker = None if task.settings.overwrite else read_marker(output_dir, session)
+            anew = task.settings.overwrite or bool(task.prior_signs)
+            marker = None if anew else read_marker(output_dir, session)
             refused = refused_before(marker)
+            signs = () if marker is None else signs_shown_before(marker)
             if marker is None:
-                refused = _process(task, inputs, writer, monitor)
+                refused, signs = _process(task, inputs, writer, monitor)
             elif lacks_diagnosis(session, marker, made_from):
                 LOGGER.info("%s: complete before, only its diagnoses are ranked", session.name)
                 _add_diagnosis(task, marker, writer, monitor)
             else:
                 LOGGER.info("%s: complete before, skipped", session.name)
-                return Outcome(session, "skipped", refused_stacks=len(refused))
+                return Outcome(session, "skipped", refused_stacks=len(refused), signs=signs)
             with monitor.step("put files in place"):
-                writer.commit({**made_from, REFUSED: refused}, add=marker is not None)
+                about = {**made_from, REFUSED: refused, PHASE_SIGNS: list(signs)}
+                writer.commit(about, add=marker is not None)
     except AppError as error:
         return Outcome.failure(session, error, monitor.steps)
     except Exception:
@@ -61,34 +67,36 @@ def process_session(task: SessionTask) -> Outcome:
     seconds = sum(step.seconds for step in monitor.steps)
     LOGGER.info("%s: complete in %.1f s", session.name, seconds)
     steps = tuple(monitor.steps)
-    return Outcome(session, "complete", steps=steps, refused_stacks=len(refused))
+    return Outcome(session, "complete", steps=steps, refused_stacks=len(refused), signs=signs)
 
 
 def _process(
     task: SessionTask, inputs: SessionInputs, writer: SessionWriter, monitor: ResourceMonitor
-) -> Refusals:
-    """Process every usable stack of a session, write its report, return what was refused."""
+) -> tuple[Refusals, tuple[ShownSign, ...]]:
+    """Process every usable stack of a session and write its report.
+
+    Returns what was refused, and what raw echoes show of the sign of the phase.
+    """
     if inputs.reason is not None:
         raise AppError(inputs.reason, ExitCode.NOTHING_SELECTED, inputs.hint)
     session, settings = task.session.id, task.settings
     refused: list[tuple[str, AppError]] = []
-    processed = 0
+    shown: list[ShownSign | None] = []
     for stack, chosen in inputs.stacks:
         if isinstance(chosen, Unusable):
             where = f"{session.name} {stack.name}".rstrip()
             LOGGER.warning("%s: not used: %s %s", where, chosen.reason, chosen.hint)
             continue
         names = StackNames(session, stack.name)
-        stack_task = StackTask(task.session, stack, chosen, names, settings)
+        stack_task = StackTask(task.session, stack, chosen, names, settings, task.prior_signs)
         try:
-            process_stack(stack_task, task.labels, writer, monitor)
-            processed += 1
+            shown.append(process_stack(stack_task, task.labels, writer, monitor))
         except AppError as error:
             if error.exit_code is not ExitCode.BAD_DATA:
                 raise
             LOGGER.error("%s: refused: %s %s", stack_task.where, error.message, error.hint)
             refused.append((stack.name, error))
-    if refused and not processed:
+    if refused and not shown:
         raise refused[0][1]
     refusals = [_refusal(name, error, settings.bids_dir) for name, error in refused]
     if settings.diagnosis_model is not None:
@@ -98,7 +106,7 @@ def _process(
             diagnose_staged(settings, settings.diagnosis_model, session, writer)
     with monitor.step("report"):
         _write_report(task, writer.folder, writer.text, refusals)
-    return refusals
+    return refusals, tuple(sign for sign in shown if sign is not None)
 
 
 def _refusal(stack: str, error: AppError, bids_dir: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from bids_app.errors import from_pipeline
 from bids_app.files.result_writer import SessionWriter
 from bids_app.participant.labelling import LabelSource
+from bids_app.participant.shared_sign import ShownSign
 from bids_app.participant.stack_images import read_images
 from bids_app.participant.stack_results import StackResults, StackTask, write_results
 from bids_app.running.logs import LOGGER
@@ -14,11 +15,14 @@ from pipelines.quantification.table import add_confidence, measure_muscles
 
 def process_stack(
     task: StackTask, source: LabelSource, writer: SessionWriter, monitor: ResourceMonitor
-) -> None:
-    """Process one stack and stage its files; an error names the files it comes from."""
+) -> ShownSign | None:
+    """Process one stack and stage its files; an error names the files it comes from.
+
+    Returns what raw echoes show of the sign of the phase.
+    """
     try:
         with monitor.step("read images"):
-            images = read_images(task.inputs)
+            images = read_images(task.inputs, task.prior_signs)
         with monitor.step("fat fraction"):
             fat_fraction = images.fat_fraction(task.settings)
             dixon = fat_fraction.dixon
@@ -44,3 +48,4 @@ def process_stack(
     for check in (*dixon.checks, *labelling.checks):
         if check.level != "pass":
             LOGGER.warning("%s: %s: %s", task.where, check.level, check.text)
+    return fat_fraction.shown_sign

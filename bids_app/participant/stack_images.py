@@ -1,7 +1,8 @@
 """Read the images of a Dixon stack, and compute the fat fraction of what was read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from pipelines.water_fat.common_scale import common_scale
 from pipelines.water_fat.dixon import fat_fraction_from_map, fat_fraction_from_water_fat
 from pipelines.water_fat.grids import MatchedGrids, match_grids
 
+if TYPE_CHECKING:
+    from pipelines.water_fat.separation.decision import PriorSign
+
 
 class StackImages(Protocol):
     """Images of a stack in canonical order, from which its fat fraction can be had."""
@@ -30,13 +34,18 @@ class StackImages(Protocol):
         """Compute, repair and check the fat fraction."""
 
 
-def read_images(inputs: Inputs) -> StackImages:
-    """Load the images of a stack; water and fat must share a field of view."""
+def read_images(
+    inputs: Inputs, prior_signs: "Mapping[str, PriorSign] | None" = None
+) -> StackImages:
+    """Load the images of a stack; water and fat must share a field of view.
+
+    Raw echoes whose sign of the phase is open take it from `prior_signs`, by the origin of scans.
+    """
     if isinstance(inputs, EchoSeries):
         # The separation is a quarter of all modules, and few sessions hold raw echoes.
         from bids_app.participant.echo_series import read_echoes
 
-        return read_echoes(inputs)
+        return read_echoes(inputs, prior_signs or {})
     if isinstance(inputs, FatFractionMap):
         return _read_map(inputs)
     return _read_pair(inputs)

@@ -25,6 +25,8 @@ from pipelines.water_fat.dixon import DixonResult
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipelines.water_fat.separation.decision import PriorSign
+
 # Acquisition facts that are passed on from the sidecar of the scan; none of them can identify a
 # person.
 SCAN_FACTS = (
@@ -47,6 +49,7 @@ class StackTask:
     inputs: Inputs
     names: StackNames
     settings: Settings
+    prior_signs: "Mapping[str, PriorSign]"
 
     @property
     def where(self) -> str:

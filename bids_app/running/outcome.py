@@ -1,6 +1,6 @@
 """What became of each session, and what that makes of the run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,6 +28,8 @@ class Outcome:
         Wall time and peak memory of each step.
     refused_stacks : int
         Stacks whose images were refused, while others of the session have results.
+    signs : tuple of Mapping
+        What raw echoes of the session show of the sign of the phase.
     """
 
     session: SessionId
@@ -37,6 +39,7 @@ class Outcome:
     hint: str = ""
     steps: tuple[Step, ...] = ()
     refused_stacks: int = 0
+    signs: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def failure(cls, session: SessionId, error: AppError, steps: Sequence[Step] = ()) -> "Outcome":
