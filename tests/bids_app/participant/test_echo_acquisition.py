@@ -74,7 +74,7 @@ def test_phase_files_are_put_in_the_order_of_the_magnitude(tmp_path: Path) -> No
     write_image(tmp_path / "phase.nii.gz", phase[..., [2, 0, 1]])
     stated = {"EchoTime": [TIMES[n] for n in (2, 0, 1)], "Units": "rad"}
     parts = scan(tmp_path, "mag", FIELDS), scan(tmp_path, "phase", stated, "phase")
-    images = read_echoes(EchoSeries(*parts))
+    images = read_echoes(EchoSeries(*parts), {})
     assert images.phase is not None
     assert images.acquisition.phase_units == "radians"
     expected = {tuple(values) for values in phase.reshape(-1, 3).tolist()}
@@ -112,7 +112,7 @@ def test_a_magnitude_is_not_negative(tmp_path: Path, lowest: float, refused: boo
     write_image(tmp_path / "mag.nii.gz", data)
     inputs = EchoSeries(scan(tmp_path, "mag", FIELDS))
     if not refused:
-        assert read_echoes(inputs).magnitude.min() == lowest
+        assert read_echoes(inputs, {}).magnitude.min() == lowest
         return
     with pytest.raises(AppError, match="holds negative values"):
-        read_echoes(inputs)
+        read_echoes(inputs, {})
