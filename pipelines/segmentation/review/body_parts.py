@@ -27,10 +27,10 @@ LEAST_LIKENESS = 0.62
 # How fast confidence changes about that.
 LIKENESS_SPREAD = 0.05
 # Slices are cut off an end only if what speaks against them exceeds this: likeness missing times
-# length, mm. A slice of 24 mm that resembles nothing has 15. With these three limits nothing is cut
-# off 28 label maps of thighs, each judged by references from the other people; with 10 mm something
-# is cut off two of them.
-LEAST_EVIDENCE_MM = 12.0
+# length, mm. A slice of 24 mm that resembles nothing has 15. It is the smallest limit with which
+# nothing is cut off 28 label maps of thighs, each judged by references from the other people (with
+# 12 mm, a sixth of one of them is); knees of 90 mm and longer, and calves below them, are.
+LEAST_EVIDENCE_MM = 14.0
 # What speaks for a run that is left of more must reach this; 30 mm of a real thigh have 5.
 LEAST_RUN_EVIDENCE_MM = 4.0
 # A cross-section smaller than this share of the limb's largest counts less: where muscles end,

@@ -160,3 +160,18 @@ def test_other_scanner_with_one_echo_only(shared_data, segmenter):
             (found.labels == muscles()[name].value(side)).sum() for side in ("left", "right")
         )
         assert 0.7 < left / right < 1.4
+
+
+def test_no_thigh_muscle_in_the_trunk(shared_cases, segmenter):
+    # thighs in slices 0-26, a trunk with arms above
+    folder = shared_cases / "81-neck-to-knee" / "bids" / "sub-01" / "mr-quant"
+    water, affine = read(folder / "sub-01_WATER.nii.gz")
+    fat, _ = read(folder / "sub-01_FAT.nii.gz")
+    images = {"water": water[..., ::3], "fat": fat[..., ::3]}
+    found = segment(images, affine @ np.diag([1, 1, 3, 1]), segmenter)
+    assert found.labels[..., :9].any(axis=(0, 1)).all()
+    assert not found.labels[..., 9:].any()
+    levels = {check.name: check.level for check in found.checks}
+    assert levels["body_part"] == "warn"
+    assert levels["muscle_position"] == levels["body_region"] == "pass"
+    assert found.provenance["OutsideVolumeRemoved"] > 1000
