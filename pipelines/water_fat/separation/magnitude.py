@@ -55,14 +55,14 @@ def separate_magnitude(
     lean, fatty = (_fit(values, start, neighbours, model, noise) for start in STARTS)
     # Three magnitudes are fitted exactly from either side, whatever they are.
     overdetermined = model.echoes > 3
-    is_fat, doubtful = choose_side(
+    is_fat, doubtful, decision = choose_side(
         Side(lean.fraction, lean.misfit),
         Side(fatty.fraction, fatty.misfit),
-        (values**2).mean(axis=0),
+        values,
         voxel,
         anatomy,
+        model=model,
         noise=noise,
-        trust_misfit=overdetermined,
     )
     amount = np.where(is_fat, fatty.amount, lean.amount)
     fraction = np.where(is_fat, fatty.fraction, lean.fraction)
@@ -82,9 +82,12 @@ def separate_magnitude(
         doubtful=doubtful,
         precession="not used",
         phase_sign=PhaseSign("not used", 0.0),
-        decision=None,
+        decision=decision,
         residual=None,
-        notes=(f"{model.echoes} magnitude echoes without phase: magnitude fit; {decided}.",),
+        notes=(
+            f"{model.echoes} magnitude echoes without phase: magnitude fit; {decided}.",
+            *(decision.notes if decision is not None else ()),
+        ),
     )
 
 

@@ -16,7 +16,14 @@ import numpy as np
 from pipelines.arrays import Bool, Float32, Index
 from pipelines.water_fat.separation.anatomy import Anatomy
 from pipelines.water_fat.separation.blocks import Neighbours, make_blocks, neighbours
-from pipelines.water_fat.separation.model import MODEL_ERROR
+from pipelines.water_fat.separation.decision import Decision, LimbDecision
+from pipelines.water_fat.separation.limb_evidence import LEAN_LOG_ODDS, LEAN_POINTS
+from pipelines.water_fat.separation.model import MODEL_ERROR, EchoModel
+from pipelines.water_fat.separation.pure_tissue import (
+    Contradictions,
+    find_contradictions,
+    log_odds,
+)
 from pipelines.water_fat.separation.region_merging import (
     PairCosts,
     alternative_costs,
@@ -44,6 +51,9 @@ LARGEST_EVIDENCE = 30.0
 DOUBTFUL_SIDE_COST = 1.0
 # ... or, without evidence, if lean tissue could be fat of the usual purity (0-1).
 PLAUSIBLE_FAT = (0.7, 0.95)
+# That the layer under the skin is fat is given up if the magnitudes contradict it by this much and
+# confirm the choice without it by as much (log odds).
+NO_SHELL_LOG_ODDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -57,69 +67,105 @@ class Side:
 def choose_side(
     lean: Side,
     fatty: Side,
-    energy: Float32,
+    magnitude: Float32,
     voxel: Index,
     anatomy: Anatomy,
     *,
+    model: EchoModel,
     noise: float,
-    trust_misfit: bool,
-) -> tuple[Bool, Bool]:
+) -> tuple[Bool, Bool, Decision | None]:
     """Choose between the water-dominant and the fat-dominant fit.
 
     Parameters
     ----------
     lean, fatty : Side
         The two fits of the tissue voxels.
-    energy : ndarray of shape (voxels,)
-        Mean square of the signal.
+    magnitude : ndarray of shape (echoes, voxels)
+        Magnitude of the tissue voxels.
     voxel : ndarray of shape (voxels,)
         Flat index of each voxel in the image.
     anatomy : Anatomy
         Body and certain fat.
+    model : EchoModel
+        Echo times and fat signal. With four echoes and more the misfits mean something.
     noise : float
         SD of the real channel.
-    trust_misfit : bool
-        Whether the misfits mean anything (more echoes than unknowns).
 
     Returns
     -------
     is_fat, doubtful : ndarray of bool, shape (voxels,)
+    decision : Decision or None
+        How certain the choice is for three echoes; None for more.
     """
     tissue = np.zeros(anatomy.body.shape, np.bool_)
     tissue.ravel()[voxel] = True
     blocks = make_blocks(tissue, anatomy.affine, SIDE_BLOCK_MM)
     # Where each voxel of the blocks' order stands in the order of `voxel`.
     order = np.searchsorted(voxel, blocks.voxel)
+    energy = (magnitude**2).mean(axis=0)[order]
     apart = np.clip(fatty.fraction - lean.fraction, 0, 1)[order]
-    known = blocks.sum(anatomy.fat.ravel()[blocks.voxel].astype(np.float32)) / blocks.count
-    cost = np.stack([SHELL_FAT_COST * known, DEEP_FAT_COST * (1 - known)], axis=1)
-    cost *= (blocks.sum(apart) / blocks.count)[:, None]
+    pairs = neighbours(blocks, SIDE_STEPS)
+    fraction = np.stack([blocks.sum(side.fraction[order]) / blocks.count for side in (lean, fatty)])
+    brightness = (np.log(blocks.sum(energy) / blocks.count) / 2).astype(np.float32)
+    least_apart = np.minimum.reduceat(apart, blocks.start)
+    weight = _likeness(pairs, least_apart, fraction[0].astype(np.float32), brightness)
+    changes = PairCosts(pairs, weight, np.abs)
+    evidence = np.zeros((blocks.count.size, 2))
+    trust_misfit = model.echoes > 3
     if trust_misfit:
-        variance = 2 * noise**2 + MODEL_ERROR**2 * energy[order]
+        variance = 2 * noise**2 + MODEL_ERROR**2 * energy
         advantage = blocks.sum((lean.misfit - fatty.misfit)[order] / variance)
         for side, signed in enumerate((advantage, -advantage)):
             excess = np.maximum(signed, 0)
-            cost[:, side] += LARGEST_EVIDENCE * (1 - np.exp(-excess / LARGEST_EVIDENCE))
-    pairs = neighbours(blocks, SIDE_STEPS)
-    fraction = (blocks.sum(lean.fraction[order]) / blocks.count).astype(np.float32)
-    brightness = (np.log(blocks.sum(energy[order]) / blocks.count) / 2).astype(np.float32)
-    weight = _likeness(pairs, np.minimum.reduceat(apart, blocks.start), fraction, brightness)
-    # The candidates are 0 (lean) and 1 (fat), so that their difference is a change.
-    sides = np.tile(np.array([0.0, 1.0], np.float32), (cost.shape[0], 1))
-    changes = PairCosts(pairs, weight, np.abs)
-    cost32 = cost.astype(np.float32)
-    label = merge_regions(sides, cost32, changes).best()
-    label = correct_single_blocks(label, sides, cost32, changes)
-    rival = alternative_costs(label, sides, cost32, changes).max(axis=1)
+            evidence[:, side] = LARGEST_EVIDENCE * (1 - np.exp(-excess / LARGEST_EVIDENCE))
+    distinct = (blocks.sum(apart) / blocks.count)[:, None]
+    rows = np.arange(blocks.count.size)
+
+    def solved(certain_fat: Bool) -> tuple[Index, Float32]:
+        """Return the side of each block, and what the other one would cost more."""
+        known = blocks.sum(certain_fat.ravel()[blocks.voxel].astype(np.float32)) / blocks.count
+        prior = np.stack([SHELL_FAT_COST * known, DEEP_FAT_COST * (1 - known)], axis=1)
+        cost = (evidence + prior * distinct).astype(np.float32)
+        # The candidates are 0 (lean) and 1 (fat), so that their difference is a change.
+        sides = np.tile(np.array([0.0, 1.0], np.float32), (cost.shape[0], 1))
+        label = merge_regions(sides, cost, changes).best()
+        label = correct_single_blocks(label, sides, cost, changes)
+        return label, alternative_costs(label, sides, cost, changes).max(axis=1)
+
+    label, rival = solved(anatomy.fat)
+    decision = None
+    if not trust_misfit:
+        power = np.stack([blocks.sum(echo[order] ** 2) for echo in magnitude])
+        found = find_contradictions(power, blocks.count, model, noise)
+        without_shell = solved(anatomy.marrow)
+        terms, other = (
+            _terms(found, fraction[one, rows].astype(np.float32))
+            for one in (label, without_shell[0])
+        )
+        contradicted = terms["magnitudes"] <= -NO_SHELL_LOG_ODDS
+        if contradicted and other["magnitudes"] >= NO_SHELL_LOG_ODDS:
+            (label, rival), terms = without_shell, other
+        total = sum(terms.values())
+        decision = Decision((LimbDecision("all tissue", 1.0, terms, total),))
     number = np.empty(voxel.size, np.intp)
-    number[order] = np.repeat(np.arange(label.size), blocks.count)
+    number[order] = np.repeat(rows, blocks.count)
     is_fat: Bool = (label == 1)[number]
     doubtful: Bool = (rival <= DOUBTFUL_SIDE_COST)[number]
     if not trust_misfit:
         low, high = PLAUSIBLE_FAT
         doubtful |= ~is_fat & (fatty.fraction >= low) & (fatty.fraction <= high)
         doubtful |= is_fat & ~anatomy.fat.ravel()[voxel]
-    return is_fat, doubtful
+    return is_fat, doubtful, decision
+
+
+def _terms(found: Contradictions, fat_share: Float32) -> dict[str, float]:
+    """Return the log odds of a choice for all tissue: magnitudes, and lean before fat."""
+    everything = np.ones(fat_share.size, np.bool_)
+    lean = (0.5 - float(fat_share.mean())) * 100 / LEAN_POINTS
+    return {
+        "magnitudes": log_odds(found, fat_share, everything),
+        "lean_prior": LEAN_LOG_ODDS * float(np.clip(lean, -1, 1)),
+    }
 
 
 def _likeness(pairs: Neighbours, apart: Float32, fraction: Float32, brightness: Float32) -> Float32:

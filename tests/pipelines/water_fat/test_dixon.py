@@ -83,6 +83,7 @@ def test_masked_maps_of_any_unit(
         "ff_units": "pass",
         "water_fat_swap": "pass",
         "noise_floor": "warn",
+        "no_fat_fraction": "pass",
         "left_right_difference": "pass",
         "limb_cut": "pass",
         "slice_coverage": "pass",
@@ -94,7 +95,10 @@ def test_a_magnitude_image_gives_the_body_of_a_map(phantom: Phantom) -> None:
     stored = 100 * phantom.fat / (phantom.water + phantom.fat)  # noise around the body
     result = fat_fraction_from_map(stored, phantom.affine, signal=phantom.total)
     np.testing.assert_array_equal(result.body, expected.body)
-    np.testing.assert_allclose(result.ff, expected.ff, atol=1e-3)
+    # Cortical bone is noise: two images tell it, a map alone does not.
+    known = np.isfinite(expected.ff)
+    assert known[np.isin(phantom.ff, (5.0, 90.0))].all()
+    np.testing.assert_allclose(result.ff[known], expected.ff[known], atol=1e-3)
 
 
 def test_muscle_of_a_map_with_noise_around_the_body_is_kept(phantom: Phantom) -> None:

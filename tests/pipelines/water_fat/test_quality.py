@@ -48,6 +48,7 @@ def test_bundle_of_water_and_fat() -> None:
         "grid",
         "water_fat_swap",
         "noise_floor",
+        "no_fat_fraction",
         "left_right_difference",
         "limb_cut",
         "slice_coverage",
@@ -71,6 +72,7 @@ def test_bundle_of_a_map_of_one_leg() -> None:
         "ff_units",
         "water_fat_swap",
         "noise_floor",
+        "no_fat_fraction",
         "limb_cut",
         "slice_coverage",
     ]

@@ -63,7 +63,7 @@ def test_missing_values_inside_the_body_are_ignored() -> None:
 
 
 def test_noise_beyond_the_range_is_limited_and_markers_are_removed() -> None:
-    stored = np.array([-3.0, 104.0, -99.0, 199.0, 250.0, -150.0, 1e4, -1e4, np.nan, np.inf])
+    stored = np.array([-3.0, 104.0, -49.0, 149.0, 151.0, -51.0, 1e4, -1e4, np.nan, np.inf])
     expected = [0.0, 100.0, 0.0, 100.0] + [np.nan] * 6
     np.testing.assert_array_equal(to_percent(stored, "percent"), expected)
     np.testing.assert_array_equal(to_percent(stored * 10, "permille"), expected)
