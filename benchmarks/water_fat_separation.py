@@ -24,6 +24,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 from pipelines.water_fat.separation.separate import SeparationResult, separate  # noqa: E402
+from pipelines.water_fat.swaps import FAT_FROM  # noqa: E402
+from tests.pipelines.water_fat.limb_kinds import KINDS, make_limb  # noqa: E402
 from tests.pipelines.water_fat.multi_echo_phantom import (  # noqa: E402
     PROTOCOLS,
     Phantom,
@@ -41,6 +43,11 @@ LARGEST_AT_ZERO = 0.5
 # A voxel is swapped if its field is this far off (ppm, modulo the period of the echoes) and its
 # fat fraction this many points; noise alone reaches neither together.
 SWAPPED_PPM, SWAPPED_POINTS = 1.2, 30.0
+# Protocols and spectra of the limbs of other kinds, and the share of their muscle (%) from which on
+# water and fat count as exchanged.
+DECISIONS = ("3pt-3T-in-opposed", "3pt-1.5T", "6pt-3T-short")
+DECISION_SPECTRA = ("ismrm-6", "hamilton-9", "measured")
+LARGEST_EXCHANGED = 10.0
 QUICK = ("3pt-3T-in-opposed", "6pt-3T-short")
 
 
@@ -98,6 +105,7 @@ def main() -> int:
         print(json.dumps(measure(SPEED_CASES[int(sys.argv[-1])])))
         return 0
     missed = print_accuracy(QUICK if "--quick" in sys.argv else tuple(PROTOCOLS))
+    missed += print_decisions()
     print_speed()
     return int(missed > 0)
 
@@ -143,6 +151,49 @@ def print_accuracy(names: tuple[str, ...]) -> int:
             )
     print(f"limits missed: {missed}")
     return missed
+
+
+def print_decisions() -> int:
+    """Print what is decided for limbs of all kinds, and how many are exchanged without a word.
+
+    "plain" is the decision by the layer under the skin alone: that it is fat.
+    """
+    print(
+        f"\n{'limb':14}{'phase':>7}{'scans':>7}{'right':>7}{'unsure':>8}{'wrong':>7}"
+        f"{'warned':>8}{'plain right':>13}{'right / plain':>15}"
+    )
+    wrong_in_all = 0
+    for kind in KINDS:
+        for phase in (True, False):
+            counts = dict.fromkeys(("right", "unsure", "wrong", "warned", "plain"), 0)
+            cases = [(s, n, r) for s in DECISION_SPECTRA for n in DECISIONS for r in (False, True)]
+            for spectrum, name, reverse in cases:
+                protocol = PROTOCOLS[name]
+                phantom = make_limb(kind, field_strength_t=protocol.field_strength_t)
+                echoes = signal(phantom, protocol.echo_times_ms, spectrum=spectrum)
+                echoes = echoes.conj() if reverse else echoes
+                result = run(phantom, protocol, echoes, phase=phase)
+                levels = {check.name: check.level for check in result.checks}
+                exchanged = exchanged_share(phantom, result) > LARGEST_EXCHANGED
+                counts["wrong" if exchanged and result.decided else "right"] += result.decided
+                counts["unsure"] += not result.decided
+                counts["warned"] += levels.get("water_fat_decision") == "warn"
+                shell = result.swaps["shell_ff"].median()
+                counts["plain"] += (shell >= FAT_FROM) != exchanged
+            wrong_in_all += counts["wrong"] if phase else 0
+            print(
+                f"{kind:14}{'yes' if phase else 'no':>7}{len(cases):7}{counts['right']:7}"
+                f"{counts['unsure']:8}{counts['wrong']:7}{counts['warned']:8}{counts['plain']:13}"
+                f"{counts['right'] / max(counts['plain'], 1):15.1f}",
+                flush=True,
+            )
+    return wrong_in_all
+
+
+def exchanged_share(phantom: Phantom, result: SeparationResult) -> float:
+    """Return the share of muscle (%) whose fat fraction is far off."""
+    muscle = np.isin(phantom.labels, phantom.muscles) & np.isfinite(result.ff)
+    return 100 * float((np.abs(result.ff - phantom.ff)[muscle] > SWAPPED_POINTS).mean())
 
 
 def print_speed() -> None:

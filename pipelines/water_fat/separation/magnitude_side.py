@@ -51,9 +51,15 @@ LARGEST_EVIDENCE = 30.0
 DOUBTFUL_SIDE_COST = 1.0
 # ... or, without evidence, if lean tissue could be fat of the usual purity (0-1).
 PLAUSIBLE_FAT = (0.7, 0.95)
-# That the layer under the skin is fat is given up if the magnitudes contradict it by this much and
-# confirm the choice without it by as much (log odds).
+# Where the shell is more than this share of the tissue (hands), it cannot be all fat; elsewhere the
+# decision is about what lies deeper.
+THIN_LIMB_SHARE = 0.5
+# There, that the layer under the skin is fat is given up if the magnitudes contradict it by this
+# much and confirm the choice without it by as much (log odds).
 NO_SHELL_LOG_ODDS = 2.0
+# Limbs are not exchanged as a whole here: parts of them may be, whatever the sum says. The decision
+# always warns.
+LARGEST_LOG_ODDS = 4.0
 
 
 @dataclass(frozen=True)
@@ -115,9 +121,8 @@ def choose_side(
     if trust_misfit:
         variance = 2 * noise**2 + MODEL_ERROR**2 * energy
         advantage = blocks.sum((lean.misfit - fatty.misfit)[order] / variance)
-        for side, signed in enumerate((advantage, -advantage)):
-            excess = np.maximum(signed, 0)
-            evidence[:, side] = LARGEST_EVIDENCE * (1 - np.exp(-excess / LARGEST_EVIDENCE))
+        excess = np.maximum(np.stack([advantage, -advantage], axis=1), 0)
+        evidence = LARGEST_EVIDENCE * (1 - np.exp(-excess / LARGEST_EVIDENCE))
     distinct = (blocks.sum(apart) / blocks.count)[:, None]
     rows = np.arange(blocks.count.size)
 
@@ -138,34 +143,48 @@ def choose_side(
         power = np.stack([blocks.sum(echo[order] ** 2) for echo in magnitude])
         found = find_contradictions(power, blocks.count, model, noise)
         without_shell = solved(anatomy.marrow)
+        shell = blocks.sum(anatomy.shell.ravel()[blocks.voxel].astype(np.float32)) / blocks.count
+        thin = float(shell.mean()) > THIN_LIMB_SHARE
+        judged = np.ones_like(shell, np.bool_) if thin else shell < THIN_LIMB_SHARE
         terms, other = (
-            _terms(found, fraction[one, rows].astype(np.float32))
+            _terms(found, fraction[one, rows].astype(np.float32), judged)
             for one in (label, without_shell[0])
         )
-        contradicted = terms["magnitudes"] <= -NO_SHELL_LOG_ODDS
+        contradicted = thin and terms["magnitudes"] <= -NO_SHELL_LOG_ODDS
         if contradicted and other["magnitudes"] >= NO_SHELL_LOG_ODDS:
             (label, rival), terms = without_shell, other
-        total = sum(terms.values())
-        decision = Decision((LimbDecision("all tissue", 1.0, terms, total),))
+        decision = _decision(terms)
     number = np.empty(voxel.size, np.intp)
     number[order] = np.repeat(rows, blocks.count)
     is_fat: Bool = (label == 1)[number]
     doubtful: Bool = (rival <= DOUBTFUL_SIDE_COST)[number]
     if not trust_misfit:
-        low, high = PLAUSIBLE_FAT
-        doubtful |= ~is_fat & (fatty.fraction >= low) & (fatty.fraction <= high)
-        doubtful |= is_fat & ~anatomy.fat.ravel()[voxel]
+        doubtful |= _unsettled(is_fat, fatty.fraction, anatomy.fat.ravel()[voxel])
     return is_fat, doubtful, decision
 
 
-def _terms(found: Contradictions, fat_share: Float32) -> dict[str, float]:
-    """Return the log odds of a choice for all tissue: magnitudes, and lean before fat."""
-    everything = np.ones(fat_share.size, np.bool_)
-    lean = (0.5 - float(fat_share.mean())) * 100 / LEAN_POINTS
+def _unsettled(is_fat: Bool, fatty: Float32, certain_fat: Bool) -> Bool:
+    """Tell where nothing but the assumption of lean tissue or of its neighbours decided."""
+    low, high = PLAUSIBLE_FAT
+    plausible: Bool = (fatty >= low) & (fatty <= high)
+    return (~is_fat & plausible) | (is_fat & ~certain_fat)
+
+
+def _terms(found: Contradictions, fat_share: Float32, judged: Bool) -> dict[str, float]:
+    """Return the log odds of a choice for some blocks: magnitudes, and lean before fat."""
+    if not judged.any():
+        return {"magnitudes": 0.0, "lean_prior": 0.0}
+    lean = (0.5 - float(fat_share[judged].mean())) * 100 / LEAN_POINTS
     return {
-        "magnitudes": log_odds(found, fat_share, everything),
+        "magnitudes": log_odds(found, fat_share, judged),
         "lean_prior": LEAN_LOG_ODDS * float(np.clip(lean, -1, 1)),
     }
+
+
+def _decision(terms: dict[str, float]) -> Decision:
+    """Return the decision for all tissue, which magnitudes of three echoes never make certain."""
+    total = min(sum(terms.values()), LARGEST_LOG_ODDS)
+    return Decision((LimbDecision("all tissue", 1.0, terms, total),))
 
 
 def _likeness(pairs: Neighbours, apart: Float32, fraction: Float32, brightness: Float32) -> Float32:
