@@ -82,7 +82,7 @@ class Decision:
 
     @property
     def probability(self) -> float:
-        """Probability that no limb of some size has water and fat exchanged: that of the worst."""
+        """Probability that no limb of some size has water and fat exchanged, that of the worst."""
         return min((limb.probability for limb in self._judged), default=0.0)
 
     @property

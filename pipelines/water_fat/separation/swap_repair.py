@@ -1,6 +1,6 @@
 """Choose a field that agrees with anatomy: water or fat per limb, then local swaps.
 
-First every connected limb is decided as a whole (:mod:`limb_choice`). Only where that is certain
+First every connected limb is decided as a whole (``limb_choice``). Only where that is certain
 and its subcutaneous fat is seen, single slices that contradict it are solved again. Exchanging
 water and fat in the finished images would not do: in a swap the field is wrong as well, and with
 more than three echoes a swapped voxel is no mirror image of the right one. So the field is chosen
