@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 from bids_app.errors import AppError, ExitCode
@@ -17,9 +17,6 @@ from bids_app.options.settings import INPUT_NAME, Settings
 from bids_app.version import __version__
 from pipelines.files import read_json, write_json, write_text
 from pipelines.package_data import package_yaml
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from pipelines.water_fat.separation.decision import PriorSign
 from pipelines.water_fat.separation.options import SeparationOptions
 from pipelines.water_fat.separation.separate import SeparationResult, separate
 from pipelines.water_fat.separation.spectra import DEFAULT_SPECTRUM
-from pipelines.water_fat.swaps import flag_swaps
+from pipelines.water_fat.swaps import flag_swaps, without_shell
 
 # Fat fraction (percent) below which tissue counts as muscle for the signal-to-noise ratio.
 LEAN_BELOW = 50.0
@@ -208,7 +208,8 @@ def _refuse_other_grid(first: _Part, second: _Part, inputs: EchoSeries) -> None:
 
 def _as_dixon(result: SeparationResult, affine: Affine) -> DixonResult:
     """Return a separation in the form, and with the checks, that finished maps have."""
-    swaps = flag_swaps(result.swaps)
+    certain = any(c.name == "water_fat_decision" and c.level == "pass" for c in result.checks)
+    swaps = flag_swaps(without_shell(result.swaps) if certain else result.swaps)
     noise = _noise(result)
     general = dixon_checks(result.ff, result.body, result.limbs, affine, swaps, noise=noise)
     return DixonResult(

@@ -154,6 +154,14 @@ def check_swaps(swaps: pd.DataFrame) -> Check:
             "fractions there are wrong (probably 100 minus the value) and were not changed."
         )
         return Check("water_fat_swap", "fail", text, number, "slices", 0.0)
+    bare = swaps[swaps["status"] == "no_shell"]
+    if not bare.empty:
+        text = (
+            f"The layer of fat under the skin is thin or absent in the {_limb_slices(bare)}: "
+            f"{shell} reads as water there. Which of the two is fat was decided by other evidence; "
+            "a swap of single slices would not be seen there."
+        )
+        return Check("water_fat_swap", "warn", text, float(len(bare)), "slices", 0.0)
     undecided = swaps[swaps["status"] == "undecided"]
     if not undecided.empty:
         text = (

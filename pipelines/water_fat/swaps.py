@@ -35,6 +35,8 @@ CORE_MARGIN = 10.0
 # Without any reference all of the volume must be swapped: share of the measured limbs and slices
 # that must show it.
 GLOBAL_SHARE = 0.8
+# A limb that is decided is swapped in single slices, not in this share of them.
+_MOST_SLICES = 0.5
 
 
 def detect_swaps(ff: Float32, body: Bool, limbs: Limbs, affine: Affine) -> pd.DataFrame:
@@ -171,6 +173,18 @@ def _judge(table: pd.DataFrame) -> list[str]:
         "undecided",
     )
     return [str(one) for one in status]
+
+
+def without_shell(swaps: pd.DataFrame) -> pd.DataFrame:
+    """Return the table for a scan whose water and fat are known by other evidence.
+
+    A limb that reads as water under the skin in most slices has no layer of fat there: it gets the
+    status ``no_shell``. In fewer slices it may still be swapped.
+    """
+    measured = swaps[swaps["status"] != "unmeasured"]
+    share = (measured["status"] == "swapped").groupby(measured["limb"]).mean()
+    bare = (swaps["status"] == "swapped") & (swaps["limb"].map(share) >= _MOST_SLICES)
+    return swaps.assign(status=swaps["status"].mask(bare, "no_shell"))
 
 
 def _with_action(swaps: pd.DataFrame, rows: "pd.Series[bool]", action: str) -> pd.DataFrame:

@@ -31,6 +31,8 @@ LEAST_GAIN = 0.015
 LEAST_SHIFT_MM = 5.0
 # Beyond this, values are of other tissue than their names say.
 FAILING_SHIFT_MM = 10.0
+# In fewer slices labels fit as well one slice off.
+LEAST_SLICES = 6
 # Labels of a few muscles out of many fit elsewhere too: at least this share of the lean volume must
 # be labelled.
 LEAST_LABELLED_SHARE = 0.25
@@ -84,7 +86,8 @@ def find_placement(labels: UInt16, ff: Float32, body: Bool, affine: Affine) -> P
     -------
     Placement or None
         None if too little is labelled to tell. Mirrored labels are tried with any shift, others up
-        to :data:`MAX_SHIFT_MM`; a shift along the limb is a whole number of slices.
+        to :data:`MAX_SHIFT_MM`; a shift along the limb is a whole number of slices, and is sought
+        in stacks of :data:`LEAST_SLICES` and more.
     """
     lean = np.where(body, 1.0 - np.nan_to_num(ff, nan=100.0).clip(0.0, 100.0) / 100.0, 0.0)
     if (labels > 0).sum() < LEAST_LABELLED_SHARE * lean.sum():
@@ -116,6 +119,8 @@ def _candidates(mask: Float32, lean: Float32, spacing: Float64, here: float) -> 
     near = _within(shape, spacing, MAX_SHIFT_MM)
     lean_waves = fft.rfft2(lean, shape, axes=(0, 1))
     reach = int(MAX_SHIFT_MM // spacing[2]) or 1
+    if mask.shape[2] < LEAST_SLICES:
+        reach = 0
     for mirrored in _MIRRORED:
         turned = mask[tuple(slice(None, None, -1 if flip else 1) for flip in mirrored)]
         mask_waves = np.conj(fft.rfft2(turned, shape, axes=(0, 1)))

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.water_fat.fat_fraction import fat_fraction
 from pipelines.water_fat.limbs import Limbs, label_limbs
-from pipelines.water_fat.swaps import detect_swaps, flag_swaps, repair_swaps
+from pipelines.water_fat.swaps import detect_swaps, flag_swaps, repair_swaps, without_shell
 from tests.pipelines.water_fat.limb_phantom import Limb, Phantom, Scene, exchanged, make_phantom
 
 END_STAGE = (Limb(-85, muscle_ff=88), Limb(85, muscle_ff=88))
@@ -203,3 +203,12 @@ def layers(
         ff[:, :, k] = np.select([depth < 2.1, depth < 10], values[:2], values[2])
     limbs = Limbs(body.astype(np.uint8), ("single",))
     return detect_swaps(ff, body, limbs, phantom.affine)
+
+
+def test_a_decided_limb_without_a_layer_of_fat_is_not_swapped() -> None:
+    rows = [("left", "swapped")] * 3 + [("left", "normal"), ("left", "unmeasured")]
+    rows += [("right", "swapped")] + [("right", "normal")] * 4
+    table = pd.DataFrame(rows, columns=["limb", "status"])
+    found = without_shell(table)["status"].tolist()
+    # Most slices of the left limb are bare; the one of the right may be swapped.
+    assert found == [*["no_shell"] * 3, "normal", "unmeasured", "swapped", *["normal"] * 4]

@@ -61,3 +61,12 @@ def test_one_muscle_of_many_says_nothing():
     found = find_placement(labels, ff, body, affine)
     assert found is None
     assert check_placement(found).level == "pass"
+
+
+def test_few_slices_do_not_tell_a_shift_along_the_limb():
+    labels, ff, body, affine = labelled_thighs()
+    few = [volume[:, :, :3] for volume in (labels, ff, body)]
+    few[0][:, :, 0] = 0
+    found = find_placement(shifted(few[0], 0, 0, -1), few[1], few[2], affine)
+    assert found is not None
+    assert found.shift_mm[2] == 0.0
