@@ -22,8 +22,10 @@ add_module_names = False
 
 # A reference to our own code must lead somewhere; types of other packages have no page here.
 nitpicky = True
-# Names assigned in one line (A, B = ...) are not seen; mypy checks imports.
-suppress_warnings = ["autoapi.python_import_resolution"]
+suppress_warnings = [
+    "autoapi.python_import_resolution",  # misses A, B = ...; mypy checks imports
+    "ref.python",  # two targets: a builtin such as slice, and attributes of its name
+]
 nitpick_ignore_regex = [
     ("py:class", r"(collections|io|json|numpy|optuna|pandas|pathlib|pd|shap|torch|xgboost)\..*"),
     ("py:class", "Path"),
