@@ -5,6 +5,7 @@ never one beside it or above. A file directly in ``bids_app/`` or ``pipelines/``
 """
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
@@ -38,6 +39,12 @@ ANATOMY_HELPERS = {
     "pipelines.files",
     "pipelines.package_data",
     "pipelines.text_table",
+}
+# Folders that make models and data ahead of their use, and who may import them.
+MADE_AHEAD = {
+    "pipelines.diagnosis.simulation": ("bids_app.reports", "bids_app.files"),
+    "pipelines.segmentation.synthesis": ("pipelines.segmentation.training",),
+    "pipelines.segmentation.training": (),
 }
 MOST_LINES = 350
 SAME_NAME_IN_SEVERAL = {"main"}
@@ -88,6 +95,25 @@ def test_arrows_lead_down() -> None:
         for one in IMPORTS
         if room_of(one.importer) != room_of(one.imported)
         and ROW[room_of(one.imported)] >= ROW[room_of(one.importer)]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_what_is_not_installed_is_not_imported() -> None:
+    outside = re.compile(
+        r"^\s*(?:from|import)\s+(tools|tests|benchmarks|bids_example)\b", re.MULTILINE
+    )
+    wrong = [name for name, path in MODULES.items() if outside.search(path.read_text())]
+    assert not wrong
+
+
+@pytest.mark.parametrize("folder", MADE_AHEAD)
+def test_what_makes_models_is_not_needed_to_use_them(folder: str) -> None:
+    wrong = [
+        str(one)
+        for one in IMPORTS
+        if one.imported.startswith(f"{folder}.")
+        and not one.importer.startswith((folder, *MADE_AHEAD[folder]))
     ]
     assert not wrong, "\n".join(wrong)
 

@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the comparison and return its exit code, see ``docs/exit-codes.md``."""
     start_logging(0)
     try:
-        compare_folders(parse_options(sys.argv[1:] if argv is None else argv))
+        _compare_folders(parse_options(sys.argv[1:] if argv is None else argv))
     except AppError as error:
         return int(log_error(error))
     except OSError as error:
@@ -81,7 +81,7 @@ def parse_options(argv: Sequence[str]) -> Options:
     return options
 
 
-def compare_folders(options: Options) -> None:
+def _compare_folders(options: Options) -> None:
     """Compare the label images of two folders and write the tables and figures.
 
     Raises

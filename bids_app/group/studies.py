@@ -141,7 +141,7 @@ def read_people_of(name: str, root: Path) -> "pd.DataFrame | None":
     from pipelines.harmonization.scores.people import column_role, read_people
 
     parts = []
-    for path in people_files(root):
+    for path in _people_files(root):
         table, source = read_tsv(path), bids_uri(path, root, name)
         if path.parent != root and "participant" not in map(column_role, map(str, table)):
             # BIDS keeps a participant's sessions in a file of their own, without their label.
@@ -188,7 +188,7 @@ def studies_of(
     return participants.map(lambda participant: study_of.get(participant, default))
 
 
-def people_files(root: Path) -> list[Path]:
+def _people_files(root: Path) -> list[Path]:
     """Return the tables about people that a dataset has."""
     own = (root / "participants.tsv", root / "sessions.tsv")
     of_each = sorted(root.glob(f"{PARTICIPANT_PREFIX}*/{PARTICIPANT_PREFIX}*_sessions.tsv"))
@@ -209,7 +209,7 @@ def diagnosis_names(root: Path) -> dict[str, str]:
 
 def checksums(study: Study) -> dict[str, str]:
     """Return the SHA-256 of every file that is gathered from a study, by BIDS URI."""
-    files: Iterable[Path] = (*study.tables, *people_files(study.root))
+    files: Iterable[Path] = (*study.tables, *_people_files(study.root))
     return {bids_uri(path, study.root, study.name): checksum(path) for path in files}
 
 

@@ -269,7 +269,7 @@ def fit_harmonization(
     """
     options = options or HarmonizationOptions()
     fitted = native if rows is None else native.subset(rows)
-    muscles = restrict_muscles(fitted, options.coverage)
+    muscles = _restrict_muscles(fitted, options.coverage)
     thresholds: Thresholds = {}
     if options.method == "dither":
         thresholds = check_thresholds(options.thresholds or {})
@@ -278,7 +278,7 @@ def fit_harmonization(
     return Harmonization(options, muscles, thresholds)
 
 
-def restrict_muscles(native: NativeScores, coverage: float) -> tuple[str, ...]:
+def _restrict_muscles(native: NativeScores, coverage: float) -> tuple[str, ...]:
     """Return the muscles that at least a share of the samples has a score of (on any side).
 
     Raises

@@ -75,7 +75,7 @@ def body_mask(signal: Array, affine: Affine) -> Bool:
     spacing = voxel_sizes(affine)[:2]
     smooth = np.empty(signal.shape, np.float32)
     for k in range(signal.shape[2]):
-        smooth[:, :, k] = smoothed(magnitude(signal[:, :, k]), SMOOTHING_MM, spacing)
+        smooth[:, :, k] = _smoothed(magnitude(signal[:, :, k]), SMOOTHING_MM, spacing)
     thresholds = _tissue_thresholds(signal, smooth, spacing)
     body = np.zeros(signal.shape, np.bool_)
     for k in range(signal.shape[2]):
@@ -121,10 +121,10 @@ def check_volume(data: Array) -> None:
 
 def _outline(signal: Float32, coarse: Bool, threshold: float, spacing: Float64) -> Bool:
     """Move the outline, which smoothing has blown up, to where the local tissue ends."""
-    inside = smoothed(coarse, EDGE_NEIGHBOURHOOD_MM, spacing)
-    tissue = smoothed(np.where(coarse, signal, 0), EDGE_NEIGHBOURHOOD_MM, spacing)
+    inside = _smoothed(coarse, EDGE_NEIGHBOURHOOD_MM, spacing)
+    tissue = _smoothed(np.where(coarse, signal, 0), EDGE_NEIGHBOURHOOD_MM, spacing)
     local = tissue / np.maximum(inside, np.float32(1e-3))
-    sharp = smoothed(signal, 0.5 * SMOOTHING_MM, spacing)
+    sharp = _smoothed(signal, 0.5 * SMOOTHING_MM, spacing)
     outlined: Bool = coarse & (sharp > np.maximum(EDGE_LEVEL * local, threshold))
     return outlined
 
@@ -149,7 +149,7 @@ def magnitude(data: Array) -> Float32:
     return np.abs(finite, dtype=np.float32, casting="unsafe")
 
 
-def smoothed(data: Array, sigma_mm: float, spacing: Float64) -> Float32:
+def _smoothed(data: Array, sigma_mm: float, spacing: Float64) -> Float32:
     """Return one slice after a Gaussian of at least half a voxel."""
     sigma = np.maximum(sigma_mm / spacing, 0.5)
     result: Float32 = ndimage.gaussian_filter(data.astype(np.float32), sigma, truncate=3.0)
@@ -192,7 +192,7 @@ def _sample(signal: Array, smooth: Float32, spacing: Float64) -> tuple[Float32, 
             "Check that the file is complete and that its intensity scaling is right.",
         )
     squares = [magnitude(signal[:, :, k]) / np.float32(reference) for k in picked]
-    square = np.stack([smoothed(s**2, SMOOTHING_MM, spacing)[::2, ::2] for s in squares], axis=2)
+    square = np.stack([_smoothed(s**2, SMOOTHING_MM, spacing)[::2, ::2] for s in squares], axis=2)
     share = (level / np.float32(reference)).ravel()
     coherence = share**2 / np.maximum(square.ravel(), np.float32(1e-12))
     noise_like = (coherence > NOISE_COHERENCE[0]) & (coherence < NOISE_COHERENCE[1])

@@ -32,7 +32,7 @@ def mean_over_defined(values: Float64) -> Float64:
     return ratio(np.nansum(values, axis=-1), np.isfinite(values).sum(axis=-1).astype(np.float64))
 
 
-def sums_by_group(
+def _sums_by_group(
     weights: Float64,
     group: Int64,
     n_groups: int,
@@ -61,7 +61,7 @@ def sums_by_group(
     return np.asarray((chooser @ weights.T).T)
 
 
-def top_n_recall(predictions: Predictions, weights: Float64, numbers: Sequence[int]) -> Float64:
+def _top_n_recall(predictions: Predictions, weights: Float64, numbers: Sequence[int]) -> Float64:
     """Return for every class the share of its samples with it among the first n answers.
 
     Parameters
@@ -81,7 +81,7 @@ def top_n_recall(predictions: Predictions, weights: Float64, numbers: Sequence[i
     classes, steps = len(predictions.classes), len(numbers) + 1
     # Bucket i: found with numbers[i] answers but not with fewer; the last one: with none of them.
     bucket = np.searchsorted(np.asarray(numbers), predictions.ranks, side="left")
-    cells = sums_by_group(weights, predictions.y * steps + bucket, classes * steps)
+    cells = _sums_by_group(weights, predictions.y * steps + bucket, classes * steps)
     found = np.cumsum(cells.reshape(len(weights), classes, steps), axis=2)
     return ratio(found[:, :, :-1], found[:, :, -1:]).transpose(0, 2, 1)
 
@@ -111,7 +111,7 @@ def weighted_top_n(predictions: Predictions, weights: Float64, numbers: Sequence
     -------
     ndarray, shape (R, len(numbers))
     """
-    return mean_over_defined(top_n_recall(predictions, weights, numbers))
+    return mean_over_defined(_top_n_recall(predictions, weights, numbers))
 
 
 def accuracy(predictions: Predictions, weights: Float64) -> Float64:
@@ -183,7 +183,7 @@ def confidence_bin(confidence: Float64, bins: int) -> Int64:
 
 def _binned_gap(confidence: Float64, gap: Float64, weights: Float64, bins: int) -> Float64:
     """Sum over bins of |weighted sum of gaps|, over the sum of weights."""
-    by_bin = sums_by_group(weights, confidence_bin(confidence, bins), bins, gap)
+    by_bin = _sums_by_group(weights, confidence_bin(confidence, bins), bins, gap)
     return ratio(abs(by_bin).sum(axis=1), weights.sum(axis=1))
 
 

@@ -20,7 +20,7 @@ UNKNOWN = "unknown"
 
 
 @cache
-def bands() -> Mapping[str, Mapping[str, Any]]:
+def _bands() -> Mapping[str, Mapping[str, Any]]:
     """Return edges and names of the bands of continuous variables (``bands.json``)."""
     data: dict[str, dict[str, Any]] = package_json(__package__, "bands.json")
     return data
@@ -45,7 +45,7 @@ def subgroup_levels(samples: pd.DataFrame) -> dict[str, pd.Series]:
         for name in _CATEGORIES
         if name in samples
     }
-    for name, band in bands().items():
+    for name, band in _bands().items():
         if name in samples:
             levels[f"{name}_band"] = _banded(samples[name], band)
     return levels
@@ -103,7 +103,7 @@ def subgroup_table(
 def _groups(samples: pd.DataFrame) -> Iterator[tuple[str, str, Int64]]:
     for variable, values in subgroup_levels(samples).items():
         levels = values.to_numpy(dtype=object)
-        named = bands().get(variable.removesuffix("_band"), {}).get("levels")
+        named = _bands().get(variable.removesuffix("_band"), {}).get("levels")
         known = sorted(set(levels) - {UNKNOWN}) if named is None else named
         for level in [*known, UNKNOWN]:
             inside = np.flatnonzero(levels == level)

@@ -80,7 +80,7 @@ class ConformalSets:
             Fraction of calibration patients of the class that are at least as strange as the
             sample, the sample counted in.
         """
-        new = nonconformity(margins, len(self.classes))
+        new = _nonconformity(margins, len(self.classes))
         values = np.empty_like(new)
         for k, group in enumerate(self.groups):
             known = self.scores[group]
@@ -171,7 +171,7 @@ def fit_conformal(
         If shapes do not fit, or all patients together are fewer than ``minimum`` or too few to
         ever rule out a class at this ``alpha``.
     """
-    scores = nonconformity(margins, len(classes))
+    scores = _nonconformity(margins, len(classes))
     labels = check_labels(y, *scores.shape)
     rows = one_sample_per_patient(check_length("patient", np.asarray(patient), len(labels)), seed)
     level = _check_alpha(alpha)
@@ -201,7 +201,7 @@ def in_set(p_values: Float64, alpha: float) -> Bool:
     return p_values > alpha + 1e-12
 
 
-def nonconformity(margins: npt.ArrayLike, n_classes: int) -> Float64:
+def _nonconformity(margins: npt.ArrayLike, n_classes: int) -> Float64:
     """Return how strange each class is for each sample: minus its log softmax probability.
 
     Parameters

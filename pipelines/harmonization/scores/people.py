@@ -28,14 +28,14 @@ _CAPPED_AGE = re.compile(r"(\d+)\+")  # BIDS: ages above 89 may be given as 89+
 
 
 @cache
-def column_roles() -> Mapping[str, str]:
+def _column_roles() -> Mapping[str, str]:
     """Return what columns other than muscles mean, by lower-case name (``column_roles.tsv``)."""
     return {row["column"]: row["role"] for row in package_rows(__package__, "column_roles.tsv")}
 
 
 def column_role(column: str) -> str | None:
     """Return what a column other than a muscle means; None for a name that is not listed."""
-    return column_roles().get(re.sub(r"\W+", "_", column.strip().lower()))
+    return _column_roles().get(re.sub(r"\W+", "_", column.strip().lower()))
 
 
 def columns_by_role(table: pd.DataFrame, source: str) -> dict[str, str]:

@@ -136,8 +136,8 @@ def _complete_leg(
     level = (grid - heights[complete[0]]) / max(
         heights[complete[-1]] - heights[complete[0]], SECTION_MM
     )
-    depth = interpolate(fascia(leg, complete, heights, grid, rng), grid)
-    tissue = interpolate_labels(leg, heights, grid)
+    depth = _interpolate(fascia(leg, complete, heights, grid, rng), grid)
+    tissue = _interpolate_labels(leg, heights, grid)
     centers = limb_centers(depth)
     bulge = gluteal_bulge(depth.shape, centers, level, rng)
     buttock = (depth <= 0) & (depth + bulge > 0)
@@ -151,7 +151,7 @@ def _complete_leg(
     return tissue, depth, level
 
 
-def interpolate(fields: dict[float, Float32], grid: Float64) -> Float32:
+def _interpolate(fields: dict[float, Float32], grid: Float64) -> Float32:
     """Interpolate fields known at some heights linearly to the heights of the grid."""
     known = np.array(sorted(fields))
     stack = np.empty((*next(iter(fields.values())).shape, grid.size), np.float32)
@@ -164,7 +164,7 @@ def interpolate(fields: dict[float, Float32], grid: Float64) -> Float32:
     return stack
 
 
-def interpolate_labels(leg: UInt8, heights: Float64, grid: Float64) -> UInt8:
+def _interpolate_labels(leg: UInt8, heights: Float64, grid: Float64) -> UInt8:
     """Interpolate a label map along the leg by the signed distances of its muscles.
 
     A muscle that ends between two slices tapers to nothing half-way.
@@ -184,7 +184,7 @@ def interpolate_labels(leg: UInt8, heights: Float64, grid: Float64) -> UInt8:
         first, last = min(sections), max(sections)
         inner = np.flatnonzero((grid > first - step / 2) & (grid < last + step / 2))
         far = np.full(mask.shape[:2], ENDED, np.float32)
-        field = interpolate({first - step: far, **sections, last + step: far}, grid[inner])
+        field = _interpolate({first - step: far, **sections, last + step: far}, grid[inner])
         region = (*window, slice(inner[0], inner[-1] + 1))
         wins = field > best[region]
         tissue[region][wins] = value

@@ -77,7 +77,7 @@ def clean_label_map(labels: UInt8, spacing: tuple[float, float, float]) -> UInt8
             continue
         half = labels[side]
         for value in np.unique(half[half > 0]):
-            mask = remove_islands(half == value, spacing)
+            mask = _remove_islands(half == value, spacing)
             mask = remove_misplaced_sections(mask, spacing)
             mask = fill_missing_slices(mask)
             target = cleaned[side]
@@ -85,7 +85,7 @@ def clean_label_map(labels: UInt8, spacing: tuple[float, float, float]) -> UInt8
     return cleaned
 
 
-def remove_islands(mask: Bool, spacing: tuple[float, float, float]) -> Bool:
+def _remove_islands(mask: Bool, spacing: tuple[float, float, float]) -> Bool:
     """Keep, in each slice, the main section of one muscle of one leg and what is comparable to it.
 
     Holes are filled; sections below :data:`MIN_SECTION_MM2` are dropped.

@@ -15,7 +15,7 @@ class SeparationOptions:
     Attributes
     ----------
     spectrum : str
-        Fat spectrum, see :func:`pipelines.water_fat.separation.spectra.spectrum_names`.
+        Fat spectrum, see ``spectra.json``.
     phase_units : str
         Unit of the phase images, or ``auto``.
     precession : {'auto', 'as modelled', 'reversed'}

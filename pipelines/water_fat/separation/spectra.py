@@ -81,11 +81,6 @@ def _table() -> Mapping[str, FatSpectrum]:
     return table
 
 
-def spectrum_names() -> list[str]:
-    """Return the names of the spectra that can be chosen."""
-    return list(_table())
-
-
 def fat_spectrum(name: str = DEFAULT_SPECTRUM) -> FatSpectrum:
     """Return a fat spectrum by name.
 

@@ -144,7 +144,7 @@ def choose_with_anatomy(
     )
 
 
-def fat_prior(candidates: Candidates, blocks: Blocks, fat: Bool, cost: float) -> Float32:
+def _fat_prior(candidates: Candidates, blocks: Blocks, fat: Bool, cost: float) -> Float32:
     """Return what each candidate costs if some tissue must be fat.
 
     Parameters
@@ -227,7 +227,7 @@ def _with_shell(state: _State, anatomy: Anatomy, limb: Index) -> _State:
         return state
     shell = anatomy.shell & np.isin(anatomy.limbs.labels, fat_layer)
     problem = state.reading.problem
-    prior = fat_prior(problem.candidates, problem.blocks, shell, FAT_COST)
+    prior = _fat_prior(problem.candidates, problem.blocks, shell, FAT_COST)
     choice = choose_field(problem, prior)
     rows = np.arange(limb.size)
     fatty = problem.candidates.fat > problem.candidates.water
@@ -256,7 +256,7 @@ def _repaired(
         label = anatomy.limbs.names.index(name) + 1
         fat[:, :, k] |= anatomy.fat[:, :, k] & (anatomy.limbs.labels[:, :, k] == label)
     problem = state.reading.problem
-    prior = state.prior + fat_prior(problem.candidates, problem.blocks, fat, REPAIR_COST)
+    prior = state.prior + _fat_prior(problem.candidates, problem.blocks, fat, REPAIR_COST)
     second = _judged(state.reading, choose_field(problem, prior).label, anatomy, prior)
     done = state.swapped - second.swapped
     if done <= 0:

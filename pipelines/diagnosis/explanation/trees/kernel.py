@@ -170,7 +170,7 @@ def _pair(interaction, change, known, met, edge):  # type: ignore[no-untyped-def
 
 
 @compiled
-def walk_trees(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915
+def _walk_trees(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915
     roots,
     feature,
     value,
@@ -333,7 +333,7 @@ def _run(
     first, last = trees.class_start[group], trees.class_start[group + 1]
     nodes, weights = quadrature(trees.depth)
     for t, w in zip(nodes, weights, strict=True):
-        walk_trees(
+        _walk_trees(
             trees.roots[first:last],
             trees.feature,
             trees.value,

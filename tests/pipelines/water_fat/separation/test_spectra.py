@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.water_fat.separation.spectra import fat_spectrum, spectrum_names
+from pipelines.package_data import package_json
+from pipelines.water_fat.separation.spectra import fat_spectrum
 from tests.pipelines.water_fat.multi_echo_phantom import SPECTRA
 
 
-@pytest.mark.parametrize("name", spectrum_names())
+@pytest.mark.parametrize("name", package_json("pipelines.water_fat.separation", "spectra.json"))
 def test_amplitudes_add_up_and_one_unit_of_fat_is_one_at_time_zero(name: str) -> None:
     spectrum = fat_spectrum(name)
     assert spectrum.amplitude.sum() == pytest.approx(1)
