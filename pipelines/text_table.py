@@ -188,12 +188,7 @@ def _rows(
 def _cells(line: str, separator: str) -> tuple[list[str], bool]:
     """Split a line; quotes around a cell keep separators in it together.
 
-    Returns
-    -------
-    list of str
-        The cells.
-    bool
-        Whether nothing closes the quotes of the last one.
+    Returns the cells.
     """
     text = line.rstrip("\r\n")
     if '"' not in text:

@@ -17,19 +17,8 @@ _RUN = "run"
 def pair_series(stacks: Sequence[Stack], *, filtered: bool) -> tuple[Stack, ...]:
     """Join stacks of which one has the water and the other the fat image.
 
-    Parameters
-    ----------
-    stacks : sequence of Stack
-        Stacks of a session, in order.
-    filtered : bool
-        Whether the filter file names a run for water and for fat, so that what is left belongs
-        together whatever its time.
-
-    Returns
-    -------
-    tuple of Stack
-        In the same order; a joined stack keeps the name of its water image and says how it came
-        about in its notes.
+    Returns in the same order; a joined stack keeps the name of its water image and says how it came
+    about in its notes.
     """
     joined: dict[int, Stack] = {}
     gone: set[int] = set()

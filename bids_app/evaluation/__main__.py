@@ -57,15 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse_options(argv: Sequence[str]) -> Options:
-    """Turn arguments into checked options.
-
-    Raises
-    ------
-    AppError
-        ``USAGE`` for a wrong command line.
-    SystemExit
-        With 0 after ``--help`` or ``--version``.
-    """
+    """Turn arguments into checked options."""
     given = _build_parser().parse_args(argv)
     names = [name for name, _ in given.maps]
     if len(names) > len(set(names)):
@@ -82,13 +74,7 @@ def parse_options(argv: Sequence[str]) -> Options:
 
 
 def _compare_folders(options: Options) -> None:
-    """Compare the label images of two folders and write the tables and figures.
-
-    Raises
-    ------
-    AppError
-        If folders, names or images make a comparison impossible.
-    """
+    """Compare the label images of two folders and write the tables and figures."""
     from bids_app.evaluation.outputs import write_evaluation
     from bids_app.evaluation.pairing import find_label_images, pair_label_images
     from bids_app.files.derivatives import prepare_output

@@ -40,11 +40,6 @@ def compare_case(
 
     Values that stand for both sides are split into left and right. Maps, by biomarker, are on the
     same grid: fat fraction in percent, T2 in ms.
-
-    Raises
-    ------
-    AppError
-        ``BAD_DATA`` if an image is damaged, on another grid, or in another unit.
     """
     truth, found = load_labels(reference.image), load_labels(evaluated.image)
     _check_grid(found, truth)

@@ -67,11 +67,6 @@ def find_label_images(folder: Path) -> list[ScanImage]:
 
     Those whose name ends with ``_dseg``; in a folder that has none, every image whose name is not
     BIDS-like and does not say that it is a map.
-
-    Raises
-    ------
-    AppError
-        ``INPUT_MISSING`` if the folder is absent, unreadable, or has no label image.
     """
     images = _images_below(folder)
     found = [image for path in images for image in [_read_name(path, (LABELS_SUFFIX,))] if image]
@@ -90,13 +85,7 @@ def find_label_images(folder: Path) -> list[ScanImage]:
 
 
 def pair_label_images(reference: Sequence[ScanImage], evaluated: Sequence[ScanImage]) -> Pairing:
-    """Pair the label images of two folders.
-
-    Raises
-    ------
-    AppError
-        ``BAD_DATA`` if several fit one; ``NOTHING_SELECTED`` if no two belong together.
-    """
+    """Pair the label images of two folders."""
     pairs = []
     used: dict[Path, Path] = {}
     for image in reference:
@@ -122,11 +111,6 @@ def find_maps(biomarker: str, place: str) -> list[ScanImage]:
     """Find the maps of a biomarker in and below a folder, or by a file name pattern.
 
     A pattern has ``*`` (``**`` for any folders); in a folder, names end as ``MAP_SUFFIXES`` says.
-
-    Raises
-    ------
-    AppError
-        ``INPUT_MISSING`` if there is none.
     """
     if Path(place).is_dir():
         maps = maps_in(Path(place), biomarker)
@@ -153,13 +137,7 @@ def maps_in(folder: Path, biomarker: str) -> list[ScanImage]:
 
 
 def best_match(image: ScanImage, candidates: Iterable[ScanImage]) -> ScanImage | None:
-    """Return the candidate of the same scan; one with the very same entities wins.
-
-    Raises
-    ------
-    AppError
-        ``BAD_DATA`` if several fit equally well.
-    """
+    """Return the candidate of the same scan; one with the very same entities wins."""
     fitting = [candidate for candidate in candidates if image.fits(candidate)]
     same = [candidate for candidate in fitting if candidate.entities == image.entities]
     best = same or fitting
@@ -169,13 +147,7 @@ def best_match(image: ScanImage, candidates: Iterable[ScanImage]) -> ScanImage |
 
 
 def find_lookup(image: Path, folder: Path, chosen: str | None, option: str) -> Path | str:
-    """Return what says the meaning of a label image's values; a `chosen` map or table wins.
-
-    Raises
-    ------
-    AppError
-        ``BAD_DATA`` if nothing does; names the `option` to choose with.
-    """
+    """Return what says the meaning of a label image's values; a `chosen` map or table wins."""
     if chosen is not None:
         return chosen if chosen in label_map_names() else Path(chosen)
     beside = image.with_name(f"{_stem(image)}.tsv")

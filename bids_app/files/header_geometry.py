@@ -50,22 +50,7 @@ class HeaderGeometry:
 
 
 def read_geometry(path: Path, header: Any, shape: Sequence[int]) -> HeaderGeometry:
-    """Choose between the forms of a header and compare them.
-
-    Parameters
-    ----------
-    path : Path
-        The image, for messages.
-    header : nibabel NIfTI header
-        Made with ``check=False``: nothing in it has been repaired.
-    shape : sequence of int
-        Shape of the image.
-
-    Raises
-    ------
-    AppError
-        ``BAD_DATA`` if no form places the voxels in space.
-    """
+    """Choose between the forms of a header and compare them."""
     coded = {"sform": int(header["sform_code"]) > 0, "qform": int(header["qform_code"]) > 0}
     if not any(coded.values()):
         raise _bad(

@@ -62,14 +62,7 @@ class Gathered:
 
 
 def find_sources(settings: Settings) -> Sources:
-    """Look for our results and for score tables, without reading them.
-
-    Raises
-    ------
-    AppError
-        ``INPUT_MISSING`` if a folder does not exist or a named study has no scores;
-        ``NOTHING_SELECTED`` if there is nothing to gather at all.
-    """
+    """Look for our results and for score tables, without reading them."""
     named = {name: find_study(name, root) for name, root in settings.study.items()}
     for study in named.values():
         require_tables(study)

@@ -95,17 +95,9 @@ def doubts(results: Sequence[OwnResult], root: Path) -> list[str]:
 def read_results(results: Sequence[OwnResult]) -> "pd.DataFrame":
     """Read the fat fraction of every muscle of results that have a table.
 
-    Returns
-    -------
-    DataFrame
-        Columns ``level`` (always ``muscle``), ``muscle``, ``side``, ``ff_mean`` (percent),
-        ``participant``, ``session``, ``source`` (BIDS URI) and ``row``. A muscle seen in several
-        stacks has the mean weighted by volume.
-
-    Raises
-    ------
-    AppError
-        ``BAD_DATA`` if a table is damaged or was changed since its session was complete.
+    Returns columns ``level`` (always ``muscle``), ``muscle``, ``side``, ``ff_mean`` (percent),
+    ``participant``, ``session``, ``source`` (BIDS URI) and ``row``. A muscle seen in several stacks
+    has the mean weighted by volume.
     """
     import pandas as pd
 

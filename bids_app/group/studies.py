@@ -43,14 +43,7 @@ class Study:
 
 
 def find_study(name: str, root: Path) -> Study:
-    """Look for score tables in a dataset; there may be none.
-
-    Raises
-    ------
-    AppError
-        ``INPUT_MISSING`` if the folder does not exist or a table or sidecar cannot be read;
-        ``BAD_DATA`` if a sidecar is damaged.
-    """
+    """Look for score tables in a dataset; there may be none."""
     if not root.is_dir():
         raise AppError(
             f"The folder of study {name}={root} does not exist.",

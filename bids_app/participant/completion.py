@@ -74,13 +74,7 @@ def _model_identity(settings: Settings) -> dict[str, Any] | None:
 def lacks_diagnosis(
     session: SessionId, marker: Mapping[str, Any], made_from: Mapping[str, Any]
 ) -> bool:
-    """Tell whether a complete session only lacks the answers of a diagnosis model.
-
-    Raises
-    ------
-    AppError
-        ``CANNOT_CREATE`` if it was made from something else.
-    """
+    """Tell whether a complete session only lacks the answers of a diagnosis model."""
     changed = [key for key, value in made_from.items() if marker.get(key) != value]
     if changed == [_DIAGNOSIS] and marker.get(_DIAGNOSIS) is None:
         return True

@@ -16,19 +16,7 @@ from bids_app.running.outcome import Outcome, exit_code_of
 
 
 def dry_run(settings: Settings, sessions: Iterable[Session]) -> ExitCode:
-    """Print what would be done with each session.
-
-    Returns
-    -------
-    ExitCode
-        What the run would return, as far as names, sidecars and models tell; images are not read.
-
-    Raises
-    ------
-    AppError
-        If the run could not start: no model, no label maps, an output folder that cannot be
-        written to.
-    """
+    """Print what would be done with each session."""
     refuse_unwritable(settings.output_dir)
     with tempfile.TemporaryDirectory(prefix="myomids-") as scratch:
         source = _label_source(settings, Path(scratch))

@@ -58,13 +58,7 @@ class EchoAcquisition:
 
 
 def read_acquisition(inputs: EchoSeries) -> EchoAcquisition:
-    """Read the sidecars of both parts of an echo series.
-
-    Raises
-    ------
-    AppError
-        ``BAD_DATA`` if echo times or field strength are missing, implausible, or contradictory.
-    """
+    """Read the sidecars of both parts of an echo series."""
     first = inputs.first
     fields = first.metadata.fields
     echo_times = echo_times_ms(fields, str(first.path))

@@ -46,13 +46,7 @@ def available_cpus(cgroup: Path = _CGROUP, membership: Path = _MEMBERSHIP) -> in
 def available_memory_gb(
     cgroup: Path = _CGROUP, membership: Path = _MEMBERSHIP, meminfo: Path = _MEMINFO
 ) -> float:
-    """Return the memory this process may use, GB.
-
-    Parameters
-    ----------
-    cgroup, membership, meminfo : Path
-        Where the kernel shows the control groups, those of this process, and the free memory.
-    """
+    """Return the memory this process may use, GB."""
     limits = [_free_memory(meminfo), _slurm_memory()]
     for folder in _cgroup_folders(cgroup, membership, "memory"):
         limits += [_number(_read(folder / n)) for n in ("memory.max", "memory.limit_in_bytes")]

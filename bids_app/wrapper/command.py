@@ -21,18 +21,7 @@ _OWN = ("image", "gpus", "network")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run MyoMIDS in its container.
-
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        Arguments without the program name; ``sys.argv[1:]`` if None.
-
-    Returns
-    -------
-    int
-        Exit code of the app inside the container, or ours if it could not be started.
-    """
+    """Run MyoMIDS in its container."""
     # A polite request to end is treated like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

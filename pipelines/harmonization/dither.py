@@ -27,26 +27,8 @@ def dither(
     Two grades of one scale are never exactly as far apart as two others afterwards, so that the
     number of distinct values and their gaps no longer tell the scale.
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n, ...)
-        Scores; NaN is missing. Means of grades (2.5) get the bin between their neighbours.
-    scale_names : ndarray of str, shape (n,)
-        Scale of each row.
-    thresholds : mapping of str to tuple of float
-        Edges of the bins of each scale, percent fat.
-    numbers : ndarray of float64, shape of ``values``
-        Uniform in [0, 1): the place in the bin.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, ...)
-        Percent fat. Measured fat fractions move by at most half of ``ROUNDING``.
-
-    Raises
-    ------
-    DataError
-        If a scale is unknown or has no thresholds, or a score lies outside its scale.
+    `values` and the result are (n, ...); `scale_names` is (n,); `thresholds` is in percent.
+    `values`: Scores; NaN is missing. Means of grades (2.5) get the bin between their neighbours.
     """
     result = np.empty_like(values)
     for scale, rows in checked_scales(values, scale_names):
@@ -88,21 +70,7 @@ def random_numbers(
     table, so that a prediction would depend on its company. Numbers are therefore a hash of the
     names, the seed and the draw.
 
-    Parameters
-    ----------
-    samples : Index of str
-        n sample names.
-    muscles : sequence of str
-        m muscle names.
-    sides : int
-        Number of sides.
-    seed, draw : int
-        Other values give independent numbers.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, m, sides)
-        In [0, 1).
+    The result is (n, m, sides).
     """
     start = np.random.SeedSequence([seed, draw]).generate_state(1, dtype=np.uint64)
     state = _mix(_hash(samples)[:, None, None] ^ start)

@@ -279,13 +279,7 @@ def fit_harmonization(
 
 
 def _restrict_muscles(native: NativeScores, coverage: float) -> tuple[str, ...]:
-    """Return the muscles that at least a share of the samples has a score of (on any side).
-
-    Raises
-    ------
-    DataError
-        If there is none.
-    """
+    """Return the muscles that at least a share of the samples has a score of (on any side)."""
     share = (~np.isnan(native.values)).any(axis=2).mean(axis=0)
     muscles = tuple(m for m, s in zip(native.muscles, share, strict=True) if s >= coverage)
     if not muscles:

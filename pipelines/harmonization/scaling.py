@@ -16,13 +16,7 @@ _TOLERANCE = 1e-9
 
 
 def known_scale(name: str) -> Scale:
-    """Return a scale by name.
-
-    Raises
-    ------
-    DataError
-        If there is no such scale.
-    """
+    """Return a scale by name."""
     found = scales().get(name)
     if found is None:
         raise DataError(
@@ -66,17 +60,8 @@ def scale_to_percent(values: Float64, scale_names: Objects) -> Float64:
 def checked_scales(values: Float64, scale_names: Objects) -> Iterator[tuple[Scale, Bool]]:
     """Yield every scale with the mask of its rows, once their scores are seen to lie on it.
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n, ...)
-        Scores; NaN is missing.
-    scale_names : ndarray of str, shape (n,)
-        Scale of each row.
-
-    Raises
-    ------
-    DataError
-        If a scale is unknown or a score lies outside its scale.
+    `values` is (n, ...); `scale_names` is (n,).
+    `values`: Scores; NaN is missing.
     """
     for name in dict.fromkeys(scale_names.tolist()):
         scale, rows = known_scale(name), scale_names == name
@@ -98,15 +83,8 @@ def _check_range(values: Float64, scale: Scale) -> None:
 def mean_involvement(values: Float64) -> Float64:
     """Return the mean over the scored muscles of each sample.
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n, m)
-        Scores 0-100; NaN is missing.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        NaN where no muscle was scored.
+    `values` is (n, m); the result is (n,).
+    `values`: Scores 0-100; NaN is missing.
     """
     scored = ~np.isnan(values)
     count = scored.sum(axis=1)
@@ -144,18 +122,8 @@ def patient_ranks(values: Float64, ties: Float64) -> Float64:
     Ranks keep the order of involvement and nothing of the scale: every patient with the same number
     of scored muscles has the same set of values.
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n, m)
-        Scores; NaN is missing.
-    ties : ndarray of float64, shape (n, m)
-        Random numbers that decide between equal scores.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, m)
-        From -100 (least) to 100 (most involved), evenly spaced, mean 0; 0 for a muscle that is the
-        only one. NaN stays.
+    `values`, `ties` and the result are (n, m).
+    `values`: Scores; NaN is missing.
     """
     scored = ~np.isnan(values)
     n_scored = scored.sum(axis=1, keepdims=True)
@@ -169,16 +137,8 @@ def patient_ranks(values: Float64, ties: Float64) -> Float64:
 def side_mean(values: Float64) -> Float64:
     """Make one score per muscle.
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n, m, 3)
-        Scores left, right, mean; NaN is missing.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, m)
-        The mean score where one was given, else the mean of the sides that were scored (one side
-        stands for both), else NaN.
+    `values` is (n, m, 3); the result is (n, m).
+    `values`: Scores left, right, mean; NaN is missing.
     """
     left, right, mean = values[..., _LEFT], values[..., _RIGHT], values[..., _MEAN]
     both = np.where(np.isnan(left), right, np.where(np.isnan(right), left, (left + right) / 2))

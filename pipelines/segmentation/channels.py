@@ -40,20 +40,7 @@ class ChannelStack:
 def stack_channels(images: Mapping[str, Array], model: ModelFiles) -> ChannelStack:
     """Pick a scan's images for the channels of a model and normalize them as it needs.
 
-    Parameters
-    ----------
-    images : mapping of str to ndarray of shape (x, y, z)
-        Magnitude images by kind (``water``, ``fat``, ``in_phase``, ``opposed_phase``, ``t1``), on
-        one grid.
-    model : ModelFiles
-        The model.
-
-    Raises
-    ------
-    ModelError
-        If the images do not fit the channels of the model.
-    DataError
-        If images differ in shape or hold no signal.
+    `images` is (x, y, z).
     """
     taken: list[str | None] = []
     for kinds in model.channels:

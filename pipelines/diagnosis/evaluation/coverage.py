@@ -47,20 +47,7 @@ def measured_sets(
 ) -> MeasuredSets:
     """Calibrate conformal sets on all folds but one and apply them to that one.
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Truth, folds and patients.
-    margins : ndarray, shape (n, K)
-        Raw out-of-fold margins.
-    alpha : float
-        Smallest error rate of interest; classes that cannot support it are pooled.
-    minimum : int
-        Classes with fewer calibration patients are pooled.
-    randomised : bool
-        Whether p-values are smoothed by draws (exact instead of conservative coverage).
-    seed : int
-        Seed of the choice of samples and of the draws.
+    `margins` is (n, K).
     """
     rng = np.random.default_rng(seed) if randomised else None
     rows = one_sample_per_patient(predictions.patient, seed)
@@ -88,21 +75,9 @@ def coverage_table(
 ) -> pd.DataFrame:
     """Return how often sets held the true disease, and how large they were.
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Truth.
-    measured : MeasuredSets
-        From :func:`measured_sets`.
-    alphas : tuple of float
-        Error rates.
-
-    Returns
-    -------
-    DataFrame
-        ``alpha``, ``class`` (or 'all'), ``pooled``, ``target``, ``coverage``, ``lower``,
-        ``upper``, ``mean_size``, ``median_size``, ``fraction_single``, ``fraction_empty``,
-        ``n_patients``.
+    Returns ``alpha``, ``class`` (or 'all'), ``pooled``, ``target``, ``coverage``, ``lower``,
+    ``upper``, ``mean_size``, ``median_size``, ``fraction_single``, ``fraction_empty``,
+    ``n_patients``.
     """
     y = predictions.y[measured.rows]
     own = measured.p_values[np.arange(len(y)), y]

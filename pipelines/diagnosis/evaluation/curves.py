@@ -70,12 +70,7 @@ class Curve:
 def rank_scores(scores: Float64, positive: Bool) -> RankedScores:
     """Sort scores and find where thresholds may lie.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n,)
-        Larger for likelier positives.
-    positive : ndarray of bool, shape (n,)
-        The truth.
+    `scores` and `positive` are (n,).
     """
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
@@ -89,17 +84,8 @@ def areas(ranked: RankedScores, weights: Float64) -> tuple[Float64, Float64]:
     The ROC area is the trapezoid rule, the precision-recall area is average precision (a sum of
     steps; the trapezoid rule would be too kind, Davis and Goadrich 2006).
 
-    Parameters
-    ----------
-    ranked : RankedScores
-        The question.
-    weights : ndarray, shape (R, n)
-        Sample weights.
-
-    Returns
-    -------
-    roc, precision_recall : ndarray, shape (R,)
-        NaN where there is no positive or (ROC) no negative.
+    `weights` is (R, n); `roc` and `precision_recall` are (R,).
+    `roc` and `precision_recall`: NaN where there is no positive or (ROC) no negative.
     """
     true, false = ranked.cumulated(weights)
     return areas_of_counts(true, false)

@@ -326,20 +326,7 @@ def _json_number(value: Any) -> float | None:
 
 
 def check_columns(name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table if its columns are those that ``columns.json`` describes, in order.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table.
-    table : DataFrame
-        Case columns of readers' tables may be missing.
-
-    Raises
-    ------
-    KeyError
-        If columns are unknown, missing or in another order: a mistake in this package.
-    """
+    """Return the table if its columns are those that ``columns.json`` describes, in order."""
     described = [
         column
         for column in described_tables(_PACKAGE)[name]

@@ -34,25 +34,9 @@ def novelty_table(
     (0.5: not at all). The shared covariance still knows the disease, and the entropy part, which
     would need a model trained without it, is left out.
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Truth, folds and patients.
-    features : ndarray, shape (n, p)
-        Prepared features of all samples.
-    calibrated : ndarray, shape (n, K)
-        Out-of-fold probabilities as given to
-        :func:`pipelines.diagnosis.trust.novelty.fit_novelty`.
-    false_positive_rate : float
-        Stated rate of the flag.
-    seed : int
-        Seed of the choice of one sample per patient.
-
-    Returns
-    -------
-    DataFrame
-        ``class`` (or 'all'), ``stated_rate``, ``flagged_rate``, ``lower``, ``upper``,
-        ``n_flagged``, ``n_patients``, ``unknown_distance_auc`` ('all': mean over the classes).
+    `features` is (n, p); `calibrated` is (n, K).
+    Returns ``class`` (or 'all'), ``stated_rate``, ``flagged_rate``, ``lower``, ``upper``,
+    ``n_flagged``, ``n_patients``, ``unknown_distance_auc`` ('all': mean over the classes).
     """
     rows = one_sample_per_patient(predictions.patient, seed)
     distance = held_out_distances(
@@ -74,21 +58,11 @@ def near_normal_table(
 ) -> pd.DataFrame:
     """Return how many patients of each disease get the near-normal flag.
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Truth, folds and patients.
-    mean_involvement, max_involvement : ndarray, shape (n,)
-        0-100, NaN where nothing is scored.
-    seed : int
-        Seed of the choice of one sample per patient.
-
-    Returns
-    -------
-    DataFrame
-        ``class`` (or 'all'), ``flagged_rate``, ``lower``, ``upper``, ``n_flagged``,
-        ``n_patients``, ``accuracy_flagged``, ``accuracy_not_flagged`` (share of right first
-        answers; NaN where there are none).
+    `mean_involvement` and `max_involvement` are (n,).
+    `mean_involvement` and `max_involvement`: 0-100, NaN where nothing is scored.
+    Returns ``class`` (or 'all'), ``flagged_rate``, ``lower``, ``upper``, ``n_flagged``,
+    ``n_patients``, ``accuracy_flagged``, ``accuracy_not_flagged`` (share of right first answers;
+    NaN where there are none).
     """
     rows = one_sample_per_patient(predictions.patient, seed)
     fold, diagnosis = predictions.fold[rows], np.asarray(predictions.classes)[predictions.y[rows]]

@@ -46,19 +46,7 @@ def proportions(
 ) -> Proportions:
     """Return c proportions of samples with intervals that count patients as clusters.
 
-    Parameters
-    ----------
-    numerator, denominator : ndarray of bool, shape (n, c)
-        Which samples count, and which samples are asked. Numerators outside the denominator are
-        ignored.
-    patient : ndarray of int64, shape (n,)
-        Number of the patient of each sample, 0, 1, ...
-    level : float
-        Of the interval.
-
-    Returns
-    -------
-    Proportions
+    `numerator` and `denominator` are (n, c); `patient` is (n,).
     """
     asked = denominator.astype(np.float64)
     counted = (numerator & denominator).astype(np.float64)
@@ -91,18 +79,7 @@ def wilson_interval(
 ) -> tuple[Float64, Float64]:
     """Return Wilson's score interval of proportions.
 
-    Parameters
-    ----------
-    value : array_like
-        Observed proportions; NaN stays NaN.
-    n : array_like
-        Number of independent samples, above 0; need not be whole.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    lower, upper : ndarray
+    `value`: Observed proportions; NaN stays NaN.
     """
     p, size = np.asarray(value, np.float64), np.asarray(n, np.float64)
     z2 = norm.ppf(0.5 + level / 2) ** 2
@@ -187,15 +164,6 @@ def resamples(predictions: Predictions, replicates: int = 1000, seed: int = 0) -
 
     Drawing within classes keeps rare diseases in every replicate, without which balanced accuracy
     would mean something else in each of them. A patient counts for the class of its first sample.
-
-    Parameters
-    ----------
-    predictions : Predictions
-        Samples, patients and folds.
-    replicates : int
-        Number of draws.
-    seed : int
-        Seed of the draws.
     """
     rng = np.random.default_rng(seed)
     _, first = np.unique(predictions.patient, return_index=True)

@@ -40,20 +40,7 @@ def _sums_by_group(
 ) -> Float64:
     """Return the weighted sum of values in every group.
 
-    Parameters
-    ----------
-    weights : ndarray, shape (R, n)
-        Sample weights.
-    group : ndarray of int64, shape (n,)
-        Group of each sample.
-    n_groups : int
-        Number of groups.
-    values : ndarray, shape (n,), optional
-        Default: ones, so that sums of weights are returned.
-
-    Returns
-    -------
-    ndarray, shape (R, n_groups)
+    `weights` is (R, n); `group` and `values` are (n,); the result is (R, n_groups).
     """
     n = len(group)
     data = np.ones(n) if values is None else values
@@ -64,19 +51,7 @@ def _sums_by_group(
 def _top_n_recall(predictions: Predictions, weights: Float64, numbers: Sequence[int]) -> Float64:
     """Return for every class the share of its samples with it among the first n answers.
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Out-of-fold predictions.
-    weights : ndarray, shape (R, n_samples)
-        Sample weights.
-    numbers : sequence of int
-        Numbers of answers n, ascending; 1 gives the sensitivities.
-
-    Returns
-    -------
-    ndarray, shape (R, len(numbers), K)
-        NaN for a class without weight.
+    `weights` is (R, n_samples); the result is (R, len(numbers)).
     """
     classes, steps = len(predictions.classes), len(numbers) + 1
     # Bucket i: found with numbers[i] answers but not with fewer; the last one: with none of them.
@@ -98,18 +73,7 @@ def weighted_top_n(predictions: Predictions, weights: Float64, numbers: Sequence
     weighs S in the denominator, so that W_n is the mean over the classes of their top-n recall
     (and W_1 is the balanced accuracy).
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Out-of-fold predictions. Ties are broken by class order.
-    weights : ndarray, shape (R, n_samples)
-        Sample weights; counts of classes are weighted counts.
-    numbers : sequence of int
-        Numbers of answers n, ascending.
-
-    Returns
-    -------
-    ndarray, shape (R, len(numbers))
+    `weights` is (R, n_samples); the result is (R, len(numbers)).
     """
     return mean_over_defined(_top_n_recall(predictions, weights, numbers))
 
@@ -139,18 +103,7 @@ def expected_calibration_error(
     Confidence is the probability of the first answer; bins have equal width and are closed on
     the right (Guo et al. 2017, equation 3).
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Out-of-fold predictions.
-    weights : ndarray, shape (R, n_samples)
-        Sample weights.
-    bins : int
-        Number of bins.
-
-    Returns
-    -------
-    ndarray, shape (R,)
+    `weights` is (R, n_samples); the result is (R,).
     """
     confidence = predictions.probabilities.max(axis=1)
     gap = confidence - (predictions.predicted == predictions.y)
@@ -164,9 +117,7 @@ def classwise_calibration_error(
 
     Nixon et al. 2019 (static calibration error), kept per class: rare classes are seen.
 
-    Returns
-    -------
-    ndarray, shape (R, K)
+    The result is (R, K).
     """
     columns = [
         _binned_gap(p, p - (predictions.y == k), weights, bins)

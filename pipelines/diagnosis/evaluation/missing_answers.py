@@ -15,20 +15,7 @@ from pipelines.diagnosis.evaluation.reader_answers import NO_ANSWER
 def expected_hits(answers: Int64, truth: Int64, n_classes: int) -> Float64:
     """Return the probability that the truth is among the first k answers once gaps are filled.
 
-    Parameters
-    ----------
-    answers : ndarray of int64, shape (rows, ranks)
-        Class numbers, ``NO_ANSWER`` or ``OTHER``.
-    truth : ndarray of int64, shape (rows,)
-        True class of each row.
-    n_classes : int
-        Number of diagnoses that a gap may be filled with.
-
-    Returns
-    -------
-    ndarray, shape (rows, ranks)
-        1 or 0 where no gap matters. If the truth is named at any rank a gap cannot hit it;
-        otherwise m gaps hit it with probability m / (diagnoses not named).
+    `answers` and the result are (rows, ranks); `truth` is (rows,).
     """
     right = answers == truth[:, None]
     named = np.cumsum(right, axis=1) > 0
@@ -41,19 +28,7 @@ def expected_hits(answers: Int64, truth: Int64, n_classes: int) -> Float64:
 def fill_at_random(answers: Int64, n_classes: int, rng: np.random.Generator) -> Int64:
     """Fill missing answers with diagnoses the reader has not named for the case.
 
-    Parameters
-    ----------
-    answers : ndarray of int64, shape (rows, ranks)
-        Class numbers, ``NO_ANSWER`` or ``OTHER``.
-    n_classes : int
-        Number of diagnoses.
-    rng : numpy Generator
-        Source of the draws.
-
-    Returns
-    -------
-    ndarray of int64, shape (rows, ranks)
-        A gap stays ``NO_ANSWER`` only when every diagnosis is named already.
+    `answers` and the result are (rows, ranks).
     """
     row, rank = np.nonzero(answers >= 0)
     keys = rng.random((len(answers), n_classes))
@@ -76,19 +51,7 @@ def drawn_hits(
 ) -> Float64:
     """Fill gaps at random several times and see whether the truth is among the first k answers.
 
-    Parameters
-    ----------
-    answers, truth, n_classes
-        As in :func:`expected_hits`, which is what the mean over draws tends to.
-    draws : int
-        Number of fillings.
-    seed : int
-        Seed of the draws.
-
-    Returns
-    -------
-    ndarray, shape (draws, rows, ranks)
-        1 or 0.
+    The result is (draws, rows, ranks).
     """
     rng = np.random.default_rng(seed)
     filled = fill_at_random(np.tile(answers, (draws, 1)), n_classes, rng)

@@ -52,21 +52,8 @@ def one_vs_one_table(
     and K - 1 negative ones. If no class is absent its ROC area therefore equals the one-vs-rest
     micro average, while its precision is that of a question with as many positives as negatives.
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Out-of-fold predictions.
-    micro : MicroAreas
-        Areas over all answers together, under the same weights.
-    resamples : Resamples
-        Weights.
-
-    Returns
-    -------
-    DataFrame
-        ``class_a``, ``class_b``, ``n_a``, ``n_b`` and for both areas value, ``_lower``,
-        ``_upper``, ``_fold_mean``, ``_fold_sd``. Pairs of which one class has no samples are
-        missing.
+    Returns ``class_a``, ``class_b``, ``n_a``, ``n_b`` and for both areas value, ``_lower``,
+    ``_upper``, ``_fold_mean``, ``_fold_sd``. Pairs of which one class has no samples are missing.
     """
     pairs = list(_pairs(predictions))
     rocs, prs = [], []
@@ -108,11 +95,8 @@ def one_vs_one_table(
 def one_vs_one_curves(predictions: Predictions) -> pd.DataFrame:
     """Return the averaged ROC and precision-recall curve of every pair on an even grid.
 
-    Returns
-    -------
-    DataFrame
-        ``curve`` ('roc' or 'precision_recall'), ``class_a``, ``class_b``, ``x`` (false-positive
-        rate or recall), ``y`` (true-positive rate or precision, mean of both directions).
+    Returns ``curve`` ('roc' or 'precision_recall'), ``class_a``, ``class_b``, ``x`` (false-positive
+    rate or recall), ``y`` (true-positive rate or precision, mean of both directions).
     """
     kinds = (("roc", roc_curve, roc_at), ("precision_recall", precision_recall_curve, precision_at))
     parts = [

@@ -52,12 +52,7 @@ class OneVsRest:
 def one_vs_rest_areas(predictions: Predictions, weights: Float64) -> OneVsRest:
     """Return the areas of every class under every row of weights.
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Out-of-fold predictions.
-    weights : ndarray, shape (R, n)
-        Sample weights.
+    `weights` is (R, n).
     """
     pairs = [areas(_question(predictions, k), weights) for k in range(len(predictions.classes))]
     return OneVsRest(
@@ -87,12 +82,7 @@ class MicroAreas:
 def micro_areas(predictions: Predictions, weights: Float64) -> MicroAreas:
     """Return the areas over all classes together.
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Out-of-fold predictions.
-    weights : ndarray, shape (R, n)
-        Sample weights.
+    `weights` is (R, n).
     """
     ranked = _micro_question(predictions)
     classes = len(predictions.classes)
@@ -117,11 +107,8 @@ def one_vs_rest_curves(predictions: Predictions) -> pd.DataFrame:
     The macro average is the mean curve of the classes: true-positive rate at equal
     false-positive rates, precision at equal recall. Points are thinned for drawing.
 
-    Returns
-    -------
-    DataFrame
-        ``curve`` ('roc' or 'precision_recall'), ``class``, ``x``, ``y``, ``threshold``,
-        ``n_positive``, ``n_negative``. Classes without samples have no curve.
+    Returns ``curve`` ('roc' or 'precision_recall'), ``class``, ``x``, ``y``, ``threshold``,
+    ``n_positive``, ``n_negative``. Classes without samples have no curve.
     """
     counts = np.bincount(predictions.y, minlength=len(predictions.classes))
     present = [k for k in range(len(predictions.classes)) if 0 < counts[k] < predictions.n]

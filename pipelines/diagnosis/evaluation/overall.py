@@ -18,12 +18,7 @@ TOP_N = (1, 2, 3, 5, 10)
 def quick_figures(predictions: Predictions, weights: Float64) -> dict[str, Float64]:
     """Return the figures that cost little, in table order, one value per row of weights.
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Out-of-fold predictions.
-    weights : ndarray, shape (R, n)
-        Sample weights.
+    `weights` is (R, n).
     """
     top = metrics.weighted_top_n(predictions, weights, TOP_N)
     return {
@@ -39,17 +34,7 @@ def quick_figures(predictions: Predictions, weights: Float64) -> dict[str, Float
 def figures(
     quick: Mapping[str, Float64], areas: OneVsRest, micro: MicroAreas
 ) -> dict[str, Float64]:
-    """Put all overall figures together, in table order.
-
-    Parameters
-    ----------
-    quick : mapping of str to ndarray
-        From :func:`quick_figures`.
-    areas : OneVsRest
-        Areas of the classes, with fewer replicates.
-    micro : MicroAreas
-        Areas over all answers together, with fewer replicates.
-    """
+    """Put all overall figures together, in table order."""
     return {
         **quick,
         "roc_auc_micro": micro.roc,
@@ -64,11 +49,8 @@ def overall_table(
 ) -> pd.DataFrame:
     """Summarize figures on the pooled folds, with interval and spread over folds.
 
-    Returns
-    -------
-    DataFrame
-        ``metric``, ``value``, ``lower``, ``upper``, ``fold_mean``, ``fold_sd``, ``n_samples``,
-        ``n_patients``, ``n_classes``, ``n_folds``.
+    Returns ``metric``, ``value``, ``lower``, ``upper``, ``fold_mean``, ``fold_sd``, ``n_samples``,
+    ``n_patients``, ``n_classes``, ``n_folds``.
     """
     rows = [
         {"metric": name, **summary_row(name, value, resamples), **counts(predictions)}
@@ -82,11 +64,8 @@ def fold_table(
 ) -> pd.DataFrame:
     """Return every figure of every fold.
 
-    Returns
-    -------
-    DataFrame
-        ``fold``, ``metric``, ``value``, ``n_samples``, ``n_patients``, ``n_classes`` (present in
-        the fold; a mean over classes is one over these).
+    Returns ``fold``, ``metric``, ``value``, ``n_samples``, ``n_patients``, ``n_classes`` (present
+    in the fold; a mean over classes is one over these).
     """
     rows = []
     for i, fold in enumerate(predictions.fold_names):
@@ -108,21 +87,9 @@ def comparison_table(
 ) -> pd.DataFrame:
     """Compare the model with others on the same samples and folds.
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Of the model.
-    others : mapping of str to Predictions
-        Of the comparators, by name, on the same samples.
-    resamples : Resamples
-        Weights, the same for all models, so that differences are paired.
-
-    Returns
-    -------
-    DataFrame
-        ``model``, ``metric``, ``value``, ``lower``, ``upper``, ``fold_mean``, ``fold_sd``,
-        ``difference`` (ensemble minus this model) with ``difference_lower`` and
-        ``difference_upper``, and counts.
+    Returns ``model``, ``metric``, ``value``, ``lower``, ``upper``, ``fold_mean``, ``fold_sd``,
+    ``difference`` (ensemble minus this model) with ``difference_lower`` and ``difference_upper``,
+    and counts.
     """
     own = quick_figures(predictions, resamples.weights)
     rows = []
@@ -155,17 +122,7 @@ def counts(predictions: Predictions) -> dict[str, int]:
 
 
 def summary_row(name: str, values: Float64, resamples: Resamples) -> dict[str, float]:
-    """Return the summary of one figure as table cells.
-
-    Parameters
-    ----------
-    name : str
-        Name of the figure; calibration errors get a reflected interval.
-    values : ndarray
-        One value per row of weights.
-    resamples : Resamples
-        The weights.
-    """
+    """Return the summary of one figure as table cells."""
     summary = resamples.summary(values, reflected=name.endswith("calibration_error"))
     return {
         "value": float(summary.value),

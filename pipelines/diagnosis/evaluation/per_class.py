@@ -35,21 +35,9 @@ def class_table(
 
     Predictive values hold for the mix of diseases of this cohort, not of a clinic.
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Out-of-fold predictions.
-    areas : OneVsRest
-        Areas under the rows of weights of ``area_resamples``.
-    area_resamples : Resamples
-        Weights.
-
-    Returns
-    -------
-    DataFrame
-        One row per class and measure: ``class``, ``measure``, ``value``, ``lower``, ``upper``,
-        ``interval`` ('wilson' or 'bootstrap'), ``numerator``, ``denominator``, ``n_patients``
-        (in the denominator; for areas, those of the class), ``fold_mean``, ``fold_sd``.
+    Returns one row per class and measure: ``class``, ``measure``, ``value``, ``lower``, ``upper``,
+    ``interval`` ('wilson' or 'bootstrap'), ``numerator``, ``denominator``, ``n_patients`` (in the
+    denominator; for areas, those of the class), ``fold_mean``, ``fold_sd``.
     """
     parts = [_rate_rows(name, rate, predictions) for name, rate in _rates(predictions).items()]
     parts += [
@@ -65,12 +53,8 @@ def class_table(
 def confusion_table(predictions: Predictions) -> pd.DataFrame:
     """Return how often each class is taken for each class.
 
-    Returns
-    -------
-    DataFrame
-        One row per pair: ``truth``, ``predicted``, ``count``, ``fraction`` (of the samples of
-        the true class), ``lower``, ``upper``, ``n_samples`` and ``n_patients`` (of the true
-        class).
+    Returns one row per pair: ``truth``, ``predicted``, ``count``, ``fraction`` (of the samples of
+    the true class), ``lower``, ``upper``, ``n_samples`` and ``n_patients`` (of the true class).
     """
     classes = len(predictions.classes)
     truth, answer = np.divmod(np.arange(classes**2), classes)

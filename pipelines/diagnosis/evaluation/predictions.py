@@ -73,24 +73,7 @@ def check_predictions(
 ) -> Predictions:
     """Check out-of-fold predictions.
 
-    Parameters
-    ----------
-    y : array_like of int, shape (n,)
-        True classes.
-    probabilities : array_like, shape (n, K)
-        Predicted probabilities; rows sum to 1.
-    classes : sequence of str
-        Names of the K classes.
-    fold : array_like, shape (n,)
-        Outer fold of each sample.
-    patient : array_like, shape (n,)
-        Patient of each sample.
-
-    Raises
-    ------
-    DataError
-        If shapes do not fit, values are missing, rows do not sum to 1, a class name is there
-        twice, or a patient is in two folds.
+    `y`, `fold` and `patient` are (n,); `probabilities` is (n, K).
     """
     names = tuple(classes)
     if len(set(names)) < len(names) or len(names) < 2:
@@ -115,19 +98,7 @@ def check_predictions(
 def check_probabilities(name: str, probabilities: npt.ArrayLike, n_classes: int) -> Float64:
     """Return a matrix of probabilities.
 
-    Parameters
-    ----------
-    name : str
-        What it is, for messages.
-    probabilities : array_like, shape (n, K)
-        The matrix.
-    n_classes : int
-        Required K.
-
-    Raises
-    ------
-    DataError
-        If the shape is another, values are missing or negative, or rows do not sum to 1.
+    `probabilities` is (n, K).
     """
     rows = check_matrix(name, probabilities, columns=n_classes)
     wrong = np.flatnonzero((rows < 0).any(axis=1) | (abs(rows.sum(axis=1) - 1) > _SUM_TOLERANCE))
@@ -146,16 +117,7 @@ def true_ranks(probabilities: Float64, y: Int64) -> Int64:
     Of equally probable classes the one that comes first in the class list has the better rank,
     so that the rank agrees with ``argmax`` and does not depend on a sorting algorithm.
 
-    Parameters
-    ----------
-    probabilities : ndarray, shape (n, K)
-        Or any other score that is larger for likelier classes.
-    y : ndarray of int, shape (n,)
-        True classes.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
+    `probabilities` is (n, K); `y` and the result are (n,).
     """
     own = probabilities[np.arange(len(y)), y][:, None]
     earlier = np.arange(probabilities.shape[1])[None, :] < y[:, None]

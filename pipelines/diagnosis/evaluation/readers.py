@@ -49,26 +49,7 @@ def match_cases(
 ) -> ReadCases:
     """Find the sample that each answer is about.
 
-    Parameters
-    ----------
-    answers : ReaderAnswers
-        From :func:`pipelines.diagnosis.evaluation.reader_answers.read_answers`.
-    samples : DataFrame
-        Samples with the case columns of the answers.
-    y : array_like of int, shape (n,)
-        True classes of the samples.
-    probabilities : array_like, shape (n, K)
-        Predictions for them.
-
-    Returns
-    -------
-    ReadCases
-        Only the cases that were read.
-
-    Raises
-    ------
-    DataError
-        If a case is not among the samples or fits several.
+    `y` is (n,); `probabilities` is (n, K).
     """
     rows = np.asarray(probabilities, dtype=np.float64)
     check_length("y", y, len(samples))
@@ -133,28 +114,12 @@ def reader_table(
 ) -> pd.DataFrame:
     """Return top-k accuracy of every reader, of the readers together, the model and chance.
 
-    Parameters
-    ----------
-    answers : ReaderAnswers
-        Answers of the readers.
-    cases : ReadCases
-        Truth and predictions of the cases.
-    member_probabilities : array_like, shape (members, n, K), optional
-        Predictions of the single members of the ensemble for the cases, whose spread is the
-        model's ``sd`` as in the paper.
-    draws : int
-        Also fill missing answers at random so many times.
-    seed : int
-        Seed of the draws.
-
-    Returns
-    -------
-    DataFrame
-        One row per reader and k: ``reader``, ``kind`` ('reader', 'readers', 'model', 'chance'),
-        ``k``, ``accuracy`` (expected where answers are missing), ``sd`` (reader: of the random
-        filling; readers: between readers; model: between members), ``lower``, ``upper`` (Wilson
-        interval over the cases), ``model_accuracy`` (of the model on the same cases),
-        ``drawn_mean``, ``drawn_sd`` (over draws), ``n_cases``, ``n_missing`` (answers up to k).
+    `member_probabilities` is (members, n, K).
+    Returns one row per reader and k: ``reader``, ``kind`` ('reader', 'readers', 'model', 'chance'),
+    ``k``, ``accuracy`` (expected where answers are missing), ``sd`` (reader: of the random filling;
+    readers: between readers; model: between members), ``lower``, ``upper`` (Wilson interval over
+    the cases), ``model_accuracy`` (of the model on the same cases), ``drawn_mean``, ``drawn_sd``
+    (over draws), ``n_cases``, ``n_missing`` (answers up to k).
     """
     classes = cases.probabilities.shape[1]
     ranks = answers.answers.shape[1]
@@ -192,11 +157,8 @@ def reader_case_table(
 ) -> pd.DataFrame:
     """Return every answer of readers and model, one row per case, reader and rank.
 
-    Returns
-    -------
-    DataFrame
-        The case columns, ``truth``, ``reader``, ``kind`` ('reader' or 'model'), ``rank``,
-        ``diagnosis`` (missing where none was given; ``'other'`` outside the model), ``right``.
+    Returns the case columns, ``truth``, ``reader``, ``kind`` ('reader' or 'model'), ``rank``,
+    ``diagnosis`` (missing where none was given; ``'other'`` outside the model), ``right``.
     """
     ranks = answers.answers.shape[1]
     names = np.asarray([*classes, "other", None], dtype=object)  # OTHER is -2, NO_ANSWER is -1

@@ -18,19 +18,7 @@ def calibrated_probabilities(
 ) -> tuple[Float64, pd.DataFrame]:
     """Return probabilities whose temperature was fitted on the other folds.
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Truth and folds.
-    margins : ndarray, shape (n, K)
-        Raw out-of-fold margins.
-
-    Returns
-    -------
-    probabilities : ndarray, shape (n, K)
-    table : DataFrame
-        ``fold``, ``temperature``, ``n_samples`` (it was fitted on); the row ``'all'`` is the
-        temperature of all folds together, the one to deploy.
+    `margins` and `probabilities` are (n, K).
     """
     probabilities = np.empty_like(margins)
     rows = []
@@ -47,18 +35,8 @@ def calibrated_probabilities(
 def calibration_table(variants: Mapping[str, Predictions], resamples: Resamples) -> pd.DataFrame:
     """Return calibration errors of each variant of the probabilities.
 
-    Parameters
-    ----------
-    variants : mapping of str to Predictions
-        E.g. 'as predicted' and 'temperature', on the same samples.
-    resamples : Resamples
-        Weights.
-
-    Returns
-    -------
-    DataFrame
-        ``probabilities`` (name of the variant), ``metric``, ``value``, ``lower``, ``upper``,
-        ``fold_mean``, ``fold_sd`` and counts.
+    Returns ``probabilities`` (name of the variant), ``metric``, ``value``, ``lower``, ``upper``,
+    ``fold_mean``, ``fold_sd`` and counts.
     """
     rows = [
         {
@@ -78,19 +56,9 @@ def reliability_table(
 ) -> pd.DataFrame:
     """Return how often the first answer is right at each level of confidence.
 
-    Parameters
-    ----------
-    variants : mapping of str to Predictions
-        Variants of the probabilities.
-    bins : int
-        Number of equal-width bins, closed on the right.
-
-    Returns
-    -------
-    DataFrame
-        One row per variant and bin that holds samples: ``probabilities``, ``bin_lower``,
-        ``bin_upper``, ``confidence`` (mean), ``accuracy``, ``lower``, ``upper``, ``n_samples``,
-        ``n_patients``.
+    Returns one row per variant and bin that holds samples: ``probabilities``, ``bin_lower``,
+    ``bin_upper``, ``confidence`` (mean), ``accuracy``, ``lower``, ``upper``, ``n_samples``,
+    ``n_patients``.
     """
     return pd.concat(
         [_reliability(name, predictions, bins) for name, predictions in variants.items()],

@@ -59,20 +59,8 @@ def subgroup_table(
     Averages over classes are over the classes that the subgroup has, so that subgroups with
     different diseases differ for that reason too; ``n_classes`` and ``n_smallest_class`` tell.
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Out-of-fold predictions.
-    samples : DataFrame
-        One row per sample, same order; see :func:`subgroup_levels`.
-    resamples : Resamples
-        Weights.
-
-    Returns
-    -------
-    DataFrame
-        ``variable``, ``level``, ``measure``, ``value``, ``lower``, ``upper``, ``n_samples``,
-        ``n_patients``, ``n_classes``, ``n_smallest_class``.
+    Returns ``variable``, ``level``, ``measure``, ``value``, ``lower``, ``upper``, ``n_samples``,
+    ``n_patients``, ``n_classes``, ``n_smallest_class``.
     """
     rows = []
     for variable, level, inside in _groups(samples):

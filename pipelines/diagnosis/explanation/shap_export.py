@@ -27,30 +27,9 @@ def shap_explanations(
 ) -> "dict[str, shap.Explanation]":
     """Explain samples for every diagnosis of an ensemble.
 
-    Parameters
-    ----------
-    ensemble : Ensemble
-        K diagnoses, p features.
-    native : NativeScores
-        n samples.
-    threads : int
-        Threads to use.
-    progress : callable, optional
-        Told how many members (times draws) are done.
-
-    Returns
-    -------
-    dict of str to shap.Explanation
-        By diagnosis: ``values`` (n, p) in margin units, ``base_values`` (n,), ``data`` (n, p) with
-        the harmonized features (NaN where missing) and ``feature_names``. Row i is row i of
-        ``native.samples``; ``shap.plots.waterfall(result["DYSF"][0])`` draws one patient.
-
-    Raises
-    ------
-    DataError
-        If a muscle or the thresholds of a scale are missing.
-    ModelError
-        If a member is no tree booster for these features and classes.
+    Returns by diagnosis: ``values`` (n, p) in margin units, ``base_values`` (n,), ``data`` (n, p)
+    with the harmonized features (NaN where missing) and ``feature_names``. Row i is row i of
+    ``native.samples``; ``shap.plots.waterfall(result["DYSF"][0])`` draws one patient.
     """
     import shap
 

@@ -137,13 +137,7 @@ def explain_native(
 
 
 def member_trees(ensemble: Ensemble, number: int) -> FlatTrees:
-    """Read the trees of a member and check that they belong to the ensemble.
-
-    Raises
-    ------
-    ModelError
-        If the booster cannot be read, or has other numbers of classes or features.
-    """
+    """Read the trees of a member and check that they belong to the ensemble."""
     return flatten_booster(
         ensemble.members[number].data,
         f"member {number + 1} of the ensemble",

@@ -25,15 +25,7 @@ _SIDE_ORDER = ("average", "unilateral", "bilateral")
 def study_blocks(tables: Tables) -> pd.DataFrame:
     """Split table 1 into studies: one per disease, scale and side.
 
-    Parameters
-    ----------
-    tables : Tables
-        The simulation's tables.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``study``, ``diagnosis``, ``scale``, ``sides``, ``samples``, in the order of table 1.
+    Returns ``study``, ``diagnosis``, ``scale``, ``sides``, ``samples``, in the order of table 1.
     """
     rows = []
     for label in tables.labels:
@@ -54,23 +46,9 @@ def design_cohort(
 ) -> pd.DataFrame:
     """Lay out a cohort with the proportions of table 1.
 
-    Parameters
-    ----------
-    tables : Tables
-        The simulation's tables.
-    samples : int
-        Samples to lay out; more if `least_patients` needs them.
-    least_patients : int
-        Patients every disease has at least.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per sample: ``study``, ``participant``, ``session`` ('' if there is one visit),
-        ``visit`` (from 0), ``scale``, ``sides``, ``sex`` ('M', 'F' or missing), ``age`` (years
-        or missing), ``diagnosis``.
+    Returns one row per sample: ``study``, ``participant``, ``session`` ('' if there is one visit),
+    ``visit`` (from 0), ``scale``, ``sides``, ``sex`` ('M', 'F' or missing), ``age`` (years or
+    missing), ``diagnosis``.
     """
     blocks = study_blocks(tables)
     blocks["samples"], blocks["patients"] = _sizes(blocks, samples, least_patients)
@@ -95,17 +73,7 @@ def design_cohort(
 def apportion(weights: Float64, total: int) -> Int64:
     """Split a whole number in proportion to weights, by largest remainders.
 
-    Parameters
-    ----------
-    weights : array, shape (n,)
-        Non-negative weights, not all zero.
-    total : int
-        The number to split.
-
-    Returns
-    -------
-    array of int, shape (n,)
-        Whole numbers that add up to `total`.
+    `weights` and the result are (n,).
     """
     exact = weights * (total / weights.sum())
     parts: Int64 = np.floor(exact).astype(np.int64)

@@ -39,21 +39,7 @@ def true_fat_fractions(
 ) -> Float64:
     """Return the fat fraction of every muscle, left and right, without any reading error.
 
-    Parameters
-    ----------
-    tables : Tables
-        The simulation's tables.
-    samples : pandas.DataFrame
-        Rows of :func:`pipelines.diagnosis.simulation.design.design_cohort`.
-    spread : Heterogeneity
-        How patients differ within a disease.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    array of float, shape (samples, muscles, 2)
-        Percent fat, left and right.
+    The result is (samples, muscles, 2).
     """
     labels = samples["diagnosis"].to_numpy()
     first, patient = np.unique(samples["participant"], return_index=True, return_inverse=True)[1:]
@@ -85,23 +71,7 @@ def simulate_reading(
 ) -> Float64:
     """Return the scores a study gives: noisy fat fractions, or grades of a noisy eye.
 
-    Parameters
-    ----------
-    fat_fraction : array of float
-        True fat fractions (percent).
-    scale : str
-        'FF' or a scale of ``thresholds.tsv``.
-    tables : Tables
-        The simulation's tables.
-    lowest : float
-        The scale's lowest grade.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    array of float
-        Scores on the scale, same shape.
+    `fat_fraction` is in percent.
     """
     noise = rng.standard_normal(fat_fraction.shape)
     if scale == "FF":

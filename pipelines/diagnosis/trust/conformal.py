@@ -204,16 +204,7 @@ def in_set(p_values: Float64, alpha: float) -> Bool:
 def _nonconformity(margins: npt.ArrayLike, n_classes: int) -> Float64:
     """Return how strange each class is for each sample: minus its log softmax probability.
 
-    Parameters
-    ----------
-    margins : array_like, shape (n, K)
-        Raw margins.
-    n_classes : int
-        Required K.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, K)
+    `margins` and the result are (n, K).
     """
     return np.asarray(-log_softmax(check_matrix("margins", margins, columns=n_classes), axis=1))
 

@@ -113,17 +113,7 @@ def missing_muscle_gain(
 def most_telling(table: pd.DataFrame, most: int = 3) -> pd.DataFrame:
     """Return the candidates worth naming.
 
-    Parameters
-    ----------
-    table : DataFrame
-        From :func:`missing_muscle_gain`.
-    most : int
-        Largest number of them.
-
-    Returns
-    -------
-    DataFrame
-        First rows of the table, as far as their expected reduction is above 0.01 nats.
+    Returns first rows of the table, as far as their expected reduction is above 0.01 nats.
     """
     return table[table["reduction"] > _LEAST_REDUCTION].head(most)
 

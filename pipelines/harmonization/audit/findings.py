@@ -69,21 +69,7 @@ def limits() -> Mapping[tuple[str, str], Limit]:
 def judge(
     target: str, stage: Stage, within: str, attacker: str, auc: Auc | None, *, judged: bool
 ) -> Finding:
-    """Compare a measurement with its limit.
-
-    Parameters
-    ----------
-    target, stage, within, attacker
-        See :class:`Finding`.
-    auc : Auc or None
-        None if there was nothing to compare.
-    judged : bool
-        Whether the model sees this.
-
-    Returns
-    -------
-    Finding
-    """
+    """Compare a measurement with its limit."""
     kind, _, muscle = target.partition(":")
     if auc is None:
         where = " within any disease" if within == "disease" else ""

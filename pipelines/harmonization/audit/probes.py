@@ -42,23 +42,8 @@ def tree_probe(
 ) -> Float64:
     """Predict a class out of fold with randomized trees.
 
-    Parameters
-    ----------
-    features : ndarray of float64, shape (n, p)
-        Without NaN.
-    classes : ndarray of int, shape (n,)
-        Class 0..K-1.
-    groups : ndarray of int, shape (n,)
-        Patients; no patient is in the training and the test part of a fold.
-    seed : int
-        Seed.
-    weights : ndarray of float64, shape (n,), optional
-        Weight of each sample in training.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, K)
-        Probabilities.
+    `features` is (n, p); `classes`, `groups` and `weights` are (n,); the result is (n, K).
+    `features`: Without NaN.
     """
     result = np.zeros((len(classes), int(classes.max()) + 1))
     narrow = features.shape[1] <= FEW_FEATURES
@@ -73,21 +58,8 @@ def tree_probe(
 def mask_probe(features: Float64, missing: Bool, groups: Int64, seed: int) -> Float64:
     """Predict out of fold which values were missing, all columns at once.
 
-    Parameters
-    ----------
-    features : ndarray of float64, shape (n, p)
-        Without NaN.
-    missing : ndarray of bool, shape (n, k)
-        What to predict; both values occur in every column.
-    groups : ndarray of int, shape (n,)
-        Patients, as in :func:`tree_probe`.
-    seed : int
-        Seed.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, k)
-        Probability that the value was missing.
+    `features` is (n, p); `missing` and the result are (n, k); `groups` is (n,).
+    `features`: Without NaN.
     """
     result = np.zeros(missing.shape)
     for train, test in _folds(groups, seed):
@@ -108,16 +80,9 @@ def lattice(values: Float64) -> Float64:
     lattice without hiding it. Two numbers describe it: how many different values there are, and how
     close the closest two are.
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n, m)
-        Features of the muscles; NaN is missing. Every patient has the same number of muscles, at
-        least two, so that the number of scored muscles does not show.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 2)
-        Number of distinct values and smallest gap (``WIDEST`` if all are equal).
+    `values` is (n, m); the result is (n, 2).
+    `values`: Features of the muscles; NaN is missing. Every patient has the same number of muscles,
+    at least two, so that the number of scored muscles does not show.
     """
     gaps = np.diff(np.sort(values, axis=1), axis=1)
     gaps = gaps[:, ~np.isnan(gaps).all(axis=0)]
@@ -140,24 +105,7 @@ def class_auc(
 ) -> Auc | None:
     """Average the one-against-rest areas of all classes.
 
-    Parameters
-    ----------
-    classes : ndarray of int, shape (n,)
-        True class, 0..K-1.
-    scores : ndarray of float64, shape (n, K)
-        Score of each class; comparable within a column only.
-    groups : ndarray of int, shape (n,)
-        Patients 0..; the interval resamples patients and not samples.
-    seed : int
-        Seed of the resampling.
-    strata : ndarray of int, shape (n,), optional
-        Diseases: samples are compared within a stratum only, and areas are averaged with weight
-        ``n1 n0 / (n1 + n0)``. Without strata classes have equal weight.
-
-    Returns
-    -------
-    Auc or None
-        None if nothing can be compared.
+    `classes`, `groups` and `strata` are (n,); `scores` is (n, K).
     """
     patients = np.random.default_rng(seed).multinomial(
         groups.max() + 1, np.full(groups.max() + 1, 1 / (groups.max() + 1)), RESAMPLES

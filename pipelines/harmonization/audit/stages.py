@@ -68,20 +68,7 @@ class StageFeatures:
 
 
 def iterate_stages(native: NativeScores, options: HarmonizationOptions) -> Iterator[StageFeatures]:
-    """Make the features after each step: scaled, relative, dithered, ranked, imputed.
-
-    Parameters
-    ----------
-    native : NativeScores
-        n samples.
-    options : HarmonizationOptions
-        What the model uses: its method is judged and imputed, the others are for comparison.
-
-    Yields
-    ------
-    StageFeatures
-        With a ``problem`` instead of values for a method that cannot be fitted to these samples.
-    """
+    """Make the features after each step: scaled, relative, dithered, ranked, imputed."""
     own = {"paper": Stage.RELATIVE, "dither": Stage.DITHERED, "ranks": Stage.RANKED}[options.method]
     if options.method == "paper" and not options.relative:
         own = Stage.SCALED
@@ -128,19 +115,7 @@ def _features(
 def thin_muscles(native: NativeScores, seed: int) -> tuple[NativeScores, Bool]:
     """Cut samples down to equally many muscles, drawn at random.
 
-    Parameters
-    ----------
-    native : NativeScores
-        n samples.
-    seed : int
-        Seed of the choice.
-
-    Returns
-    -------
-    thinned : NativeScores
-        The samples that have enough muscles; the scores of the others are removed.
-    enough : ndarray of bool, shape (n,)
-        Which samples these are.
+    `enough` is (n,).
     """
     scored = (~np.isnan(native.values)).any(axis=2)
     counts = scored.sum(axis=1)
@@ -171,19 +146,8 @@ def fill_gaps(values: Float64) -> Float64:
 def hide_gaps(values: Float64, strata: Int64, seed: int) -> Float64:
     """Fill missing values from other samples at random, so that only the scores can tell.
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n, p)
-        NaN is missing.
-    strata : ndarray of int, shape (n,)
-        Diseases; values come from a sample of the same disease where there is one.
-    seed : int
-        Seed.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, p)
-        Without NaN; a column that nobody has is 0.
+    `values` and the result are (n, p); `strata` is (n,).
+    `values`: NaN is missing.
     """
     rng = np.random.default_rng(seed)
     filled = values.copy()

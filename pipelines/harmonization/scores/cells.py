@@ -34,26 +34,7 @@ MISSING_ELSEWHERE = frozenset(
 def parse_scores(cells: pd.DataFrame, letters: Bool, source: str, lines: Int64) -> Float64:
     """Read the cells of score columns.
 
-    Parameters
-    ----------
-    cells : DataFrame of str, shape (n, c)
-        One column per muscle and side.
-    letters : ndarray of bool, shape (n,)
-        Rows on scale 2a2b, where grades may be written 2a and 2b.
-    source : str
-        Name of the file, for messages.
-    lines : ndarray of int, shape (n,)
-        Line of each row in the file.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, c)
-        NaN for ``n/a``.
-
-    Raises
-    ------
-    DataError
-        If a cell is neither a number nor ``n/a``, or may mean two grades; names the first one.
+    `cells` and the result are (n, c); `letters` and `lines` are (n,).
     """
     codes, texts = pd.factorize(cells.to_numpy(dtype=object).ravel())
     codes = codes.reshape(cells.shape)

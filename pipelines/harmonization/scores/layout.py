@@ -31,27 +31,7 @@ class ScoreLayout:
 
 
 def read_layout(table: pd.DataFrame, names: MuscleNames, source: str) -> ScoreLayout:
-    """Find out what each column is.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Only its columns are looked at.
-    names : MuscleNames
-        Known names of muscles.
-    source : str
-        Name of the file, for messages.
-
-    Returns
-    -------
-    Layout
-
-    Raises
-    ------
-    DataError
-        If a column stands twice or is not known, two columns mean the same, or the participants or
-        the muscles are missing.
-    """
+    """Find out what each column is."""
     columns = [str(column) for column in table.columns]
     twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
     if twice:

@@ -141,14 +141,7 @@ def line_numbers(table: pd.DataFrame) -> Int64:
 
 
 def read_labels(table: pd.DataFrame, column: str | None, prefix: str, source: str) -> Objects:
-    """Read labels of participants, sessions or studies, without the BIDS prefix.
-
-    Raises
-    ------
-    DataError
-        If the label of a participant is missing, or a label holds what cannot be printed, such as
-        the end of a line.
-    """
+    """Read labels of participants, sessions or studies, without the BIDS prefix."""
     if column is None:
         return np.full(len(table), "", dtype=object)
     labels = table[column].astype(object).map(lambda text: str(text).strip().removeprefix(prefix))

@@ -55,26 +55,7 @@ def default_regrouping() -> Regrouping:
 def build_regrouping(
     features: tuple[str, ...], rules: Iterable[Mapping[str, str]], source: str
 ) -> Regrouping:
-    """Check rules and put them in order.
-
-    Parameters
-    ----------
-    features : tuple of str
-        Muscles of the harmonized table.
-    rules : iterable of mapping
-        Rows with ``operation`` (``merge`` or ``expand``), ``source`` and ``muscle`` (a feature).
-    source : str
-        Where the rules come from, for messages.
-
-    Returns
-    -------
-    Regrouping
-
-    Raises
-    ------
-    DataError
-        If a rule has another operation, names a muscle that is no feature, or stands twice.
-    """
+    """Check rules and put them in order."""
     targets: dict[str, list[tuple[str, int]]] = {name: [(name, 0)] for name in features}
     expansions: list[str] = []
     for line, rule in enumerate(rules, start=2):

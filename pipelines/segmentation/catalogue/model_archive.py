@@ -26,27 +26,7 @@ _CHUNK = 1 << 20
 
 
 def unpack_model(archive: Path, checksum: str, cache_dir: Path) -> Path:
-    """Unpack an exported model once, below a cache folder.
-
-    Parameters
-    ----------
-    archive : pathlib.Path
-        Zip file with one or more ``<dataset>/<trainer>__<plans>__<configuration>`` folders.
-    checksum : str
-        Its SHA-256; names the unpacked folder.
-    cache_dir : pathlib.Path
-        Folder to unpack below; made if it does not exist.
-
-    Returns
-    -------
-    pathlib.Path
-        The unpacked folder.
-
-    Raises
-    ------
-    ModelError
-        If the file is no zip, is damaged, too large, or holds paths that lead out of its folder.
-    """
+    """Unpack an exported model once, below a cache folder."""
     target = cache_dir / f"model-{checksum[:16]}"
     try:
         with zipfile.ZipFile(archive) as content:

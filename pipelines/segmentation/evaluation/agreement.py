@@ -67,17 +67,7 @@ def outlier_rate(values: Float64, worse: Worse = "low") -> float:
     The paper counts values below ``Q1 - 1.5 IQR``, the bad end of the Dice coefficient; for
     distances, where large values are bad, the mirror image ``Q3 + 1.5 IQR`` is the counterpart.
 
-    Parameters
-    ----------
-    values : ndarray of float
-        One metric; NaN is left out.
-    worse : {'low', 'high'}
-        Which end is bad.
-
-    Returns
-    -------
-    float
-        Percent of the values that are not NaN; NaN if there is none.
+    `values`: One metric; NaN is left out.
     """
     known = values[np.isfinite(values)]
     if not known.size:
@@ -89,18 +79,5 @@ def outlier_rate(values: Float64, worse: Worse = "low") -> float:
 
 
 def absence_rate(n_reference: int, n_absent: int) -> float:
-    """Return the share of the reference's muscles that the evaluated labels lack, percent.
-
-    Parameters
-    ----------
-    n_reference : int
-        Muscles that the reference holds.
-    n_absent : int
-        Those of them without a voxel in the evaluated labels.
-
-    Returns
-    -------
-    float
-        AR of the paper; NaN if the reference holds no muscle.
-    """
+    """Return the share of the reference's muscles that the evaluated labels lack, percent."""
     return 100.0 * n_absent / n_reference if n_reference else math.nan

@@ -40,18 +40,6 @@ def mean_inside(values: Floating, mask: Bool) -> float:
     """Return the mean of a map over a mask, as Hostin et al. 2023 (section Evaluation) do.
 
     The mask is not eroded: its outline is what is being judged.
-
-    Parameters
-    ----------
-    values : ndarray of float
-        Map; voxels that are not finite have no value and are left out.
-    mask : ndarray of bool, same shape
-        Outline.
-
-    Returns
-    -------
-    float
-        In the unit of the map; NaN if no voxel of the mask has a value.
     """
     inside = values[mask]
     inside = inside[np.isfinite(inside)]

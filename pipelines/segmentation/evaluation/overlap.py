@@ -51,20 +51,8 @@ class Overlap:
 def count_overlaps(reference: Integer, evaluated: Integer) -> Mapping[int, Overlap]:
     """Count the voxels of every value from one pass over both label images.
 
-    Parameters
-    ----------
-    reference, evaluated : ndarray of int, shape (x, y, z)
-        Label images on the same grid; 0 is background.
-
-    Returns
-    -------
-    Mapping of int to Overlap
-        One entry per value other than 0 that either image holds, in rising order.
-
-    Raises
-    ------
-    DataError
-        If the images differ in shape, are not of an integer type, or hold negative values.
+    `reference` and `evaluated` are (x, y, z).
+    Returns one entry per value other than 0 that either image holds, in rising order.
     """
     _check(reference, evaluated)
     labelled = (reference > 0) | (evaluated > 0)

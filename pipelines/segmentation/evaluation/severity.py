@@ -50,16 +50,8 @@ class SeverityComparison:
 def compare_severity(values: Float64, fat_percent: Float64) -> SeverityComparison:
     """Compare a metric between muscles below and from 20 % fat on.
 
-    Parameters
-    ----------
-    values : ndarray of float, shape (n,)
-        The metric; NaN is left out.
-    fat_percent : ndarray of float, shape (n,)
-        Reference fat fraction of the same muscles, percent; muscles without one are left out.
-
-    Returns
-    -------
-    SeverityComparison
+    `values` is (n,); `fat_percent` is (n,), in percent.
+    `values`: The metric; NaN is left out.
     """
     known = np.isfinite(values) & np.isfinite(fat_percent)
     mild = values[known & (fat_percent < SEVERE_FAT_PERCENT)]

@@ -43,16 +43,7 @@ def surface_distances(
     whatever the area it stands for: where voxels are long, numbers differ from tools that weight
     by area.
 
-    Parameters
-    ----------
-    reference, evaluated : ndarray of bool, shape (x, y, z)
-        Masks on the same grid, whole or cropped to a box that holds both.
-    spacing : sequence of float
-        Voxel edge lengths, mm.
-
-    Returns
-    -------
-    SurfaceDistances
+    `reference` and `evaluated` are (x, y, z); `spacing` is in mm.
     """
     if not (reference.any() and evaluated.any()):
         return SurfaceDistances(math.nan, math.nan)
@@ -69,13 +60,7 @@ def surface_distances(
 
 
 def joint_box(first: Box | None, second: Box | None) -> Box:
-    """Return the smallest box that holds two boxes, of which one may be missing.
-
-    Parameters
-    ----------
-    first, second : tuple of slice or None
-        Boxes as ``scipy.ndimage.find_objects`` returns them; not both None.
-    """
+    """Return the smallest box that holds two boxes, of which one may be missing."""
     boxes = [box for box in (first, second) if box is not None]
     return tuple(
         slice(min(edge.start for edge in edges), max(edge.stop for edge in edges))

@@ -143,23 +143,7 @@ def model_label_values(dataset: Mapping[str, Any], source: str) -> dict[str, int
 
 
 def check_configuration(plans: Mapping[str, Any], name: str, source: str) -> None:
-    """Check that a configuration can be built by the installed nnU-Net.
-
-    Parameters
-    ----------
-    plans : mapping
-        Content of ``plans.json``.
-    name : str
-        Configuration, e.g. ``2d`` or ``3d_fullres``.
-    source : str
-        The model, for messages.
-
-    Raises
-    ------
-    ModelError
-        If the configuration is missing, needs the output of another one (cascade), or names
-        classes outside the packages nnU-Net takes them from.
-    """
+    """Check that a configuration can be built by the installed nnU-Net."""
     merged = merged_configuration(plans, name, source)
     if merged.get("previous_stage"):
         raise ModelError(
@@ -177,13 +161,7 @@ def check_configuration(plans: Mapping[str, Any], name: str, source: str) -> Non
 
 
 def merged_configuration(plans: Mapping[str, Any], name: str, source: str) -> dict[str, Any]:
-    """Return a configuration together with what it inherits from others.
-
-    Raises
-    ------
-    ModelError
-        If there is no such configuration, or its inheritance fails.
-    """
+    """Return a configuration together with what it inherits from others."""
     configurations = plans["configurations"]
     if name not in configurations:
         raise ModelError(

@@ -47,24 +47,7 @@ class IntensityScheme:
 def read_schemes(
     plans: Mapping[str, Any], configuration: Mapping[str, Any], n_channels: int, source: str
 ) -> tuple[IntensityScheme, ...]:
-    """Read the scheme of every channel.
-
-    Parameters
-    ----------
-    plans, configuration : mapping
-        Content of ``plans.json``, and of the configuration in it.
-    n_channels : int
-        Number of channels.
-    source : str
-        The model, for messages.
-
-    Raises
-    ------
-    ModelError
-        If a scheme is not known here, or lacks figures it needs.
-    KeyError
-        If the plans name no schemes.
-    """
+    """Read the scheme of every channel."""
     # nnU-Net 2.0 wrote "modality" where later versions write "channel".
     training = plans.get("foreground_intensity_properties_per_channel") or plans.get(
         "foreground_intensity_properties_by_modality", {}

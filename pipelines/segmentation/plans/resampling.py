@@ -78,22 +78,7 @@ _OPTIONS = {
 
 
 def read_resampling(configuration: Mapping[str, Any], source: str) -> Resampling:
-    """Read how a configuration resamples images.
-
-    Parameters
-    ----------
-    configuration : mapping
-        One of the configurations in ``plans.json``.
-    source : str
-        The model, for messages.
-
-    Raises
-    ------
-    ModelError
-        If it is a way that is not known here.
-    KeyError
-        If the configuration does not say.
-    """
+    """Read how a configuration resamples images."""
     name = configuration["resampling_fn_data"]
     options = dict(configuration["resampling_fn_data_kwargs"])
     if not options.get("is_seg"):

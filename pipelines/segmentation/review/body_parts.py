@@ -54,25 +54,10 @@ def judge_slices(
 ) -> pd.DataFrame | None:
     """Judge for every limb and slice with labels whether it shows a part of the body.
 
-    Parameters
-    ----------
-    labels : ndarray of uint16, shape (x, y, z)
-        Labels with sides, our values, in canonical orientation.
-    affine : ndarray of shape (4, 4)
-        Their affine, mm.
-    label_map : sequence of Label
-        What their maker can find.
-    part : str
-        Part of the body, e.g. ``thigh``.
-    references : mapping of str to Arrangements, optional
-        Slices of each part to compare with; by default those that come with the app.
-
-    Returns
-    -------
-    DataFrame or None
-        ``side``, ``slice``, ``area_cm2`` labelled, ``likeness`` to the most similar reference
-        (0 to 1), ``part`` (the given one or :data:`ELSEWHERE`) and ``confidence`` in that (0 to
-        1). None if there is no reference, or the label map has too few of its muscles.
+    `labels` is (x, y, z); `affine` is (4, 4), in mm.
+    Returns ``side``, ``slice``, ``area_cm2`` labelled, ``likeness`` to the most similar reference
+    (0 to 1), ``part`` (the given one or :data:`ELSEWHERE`) and ``confidence`` in that (0 to 1).
+    None if there is no reference, or the label map has too few of its muscles.
     """
     reference = (references or slice_references()).get(part)
     if reference is None:
@@ -105,16 +90,7 @@ def judge_slices(
 def likeness(found: Arrangements, reference: Arrangements) -> Float64:
     """Compare arrangements of the same muscles: 1 if they are equal, 0 if nothing is in place.
 
-    Parameters
-    ----------
-    found, reference : Arrangements
-        n and r cross-sections.
-
-    Returns
-    -------
-    ndarray of shape (n, r)
-        Share of the labelled area that both have in the same muscle, each muscle weighted down
-        with its distance from where the reference has it.
+    The result is (n, r).
     """
     result = np.zeros((len(found.share), len(reference.share)))
     for index in range(len(found.muscles)):
@@ -130,16 +106,7 @@ def likeness(found: Arrangements, reference: Arrangements) -> Float64:
 def best_run(evidence: Float64) -> slice:
     """Find the contiguous run of slices that shows a part of the body.
 
-    Parameters
-    ----------
-    evidence : ndarray of shape (n,)
-        For (positive) and against the part, slice by slice: likeness times length, mm.
-
-    Returns
-    -------
-    slice
-        The run with most evidence, where each end cut off costs :data:`LEAST_EVIDENCE_MM`; all
-        slices if there is no such run but little speaks against them, else none.
+    `evidence` is (n,), in mm.
     """
     n = len(evidence)
     total = np.concatenate([[0.0], np.cumsum(evidence)])
@@ -156,18 +123,7 @@ def best_run(evidence: Float64) -> slice:
 def outside_part(labels: UInt16, judged: pd.DataFrame, part: str) -> Bool:
     """Mark the labels in slices that do not show a part of the body.
 
-    Parameters
-    ----------
-    labels : ndarray of uint16, shape (x, y, z)
-        Labels with sides, our values.
-    judged : DataFrame
-        From :func:`judge_slices`.
-    part : str
-        The part asked for.
-
-    Returns
-    -------
-    ndarray of bool, shape (x, y, z)
+    `labels` and the result are (x, y, z).
     """
     outside = np.zeros(labels.shape, np.bool_)
     for row in judged[judged["part"] != part].to_dict("records"):

@@ -20,22 +20,7 @@ LEAST_MEAN_LIKENESS = 0.68
 
 
 def check_body_part(parts: pd.DataFrame, region: str, *, removed_ml: float | None) -> Check:
-    """Judge how much of what is labelled shows the part of the body it should.
-
-    Parameters
-    ----------
-    parts : DataFrame
-        From :func:`pipelines.segmentation.review.body_parts.judge_slices`.
-    region : str
-        The part of the body.
-    removed_ml : float or None
-        Volume that was removed from the labels outside it; None if nothing is removed from them.
-
-    Returns
-    -------
-    Check
-        ``body_part``; its value is the mean likeness to slices of that part, 0 to 1.
-    """
+    """Judge how much of what is labelled shows the part of the body it should."""
     inside = parts["part"] == region
     if parts.empty:
         return Check(_NAME, "pass", "Nothing is labelled.", None, "1", LEAST_MEAN_LIKENESS)

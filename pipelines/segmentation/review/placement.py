@@ -71,23 +71,7 @@ class Placement:
 def find_placement(labels: UInt16, ff: Float32, body: Bool, affine: Affine) -> Placement | None:
     """Find where labels enclose most lean tissue.
 
-    Parameters
-    ----------
-    labels : ndarray of uint16, shape (x, y, z)
-        Labels in canonical orientation; any value above 0 is muscle.
-    ff : ndarray of float32, shape (x, y, z)
-        Fat fraction, percent.
-    body : ndarray of bool, shape (x, y, z)
-        The body; nothing is lean outside.
-    affine : ndarray of shape (4, 4)
-        Affine of all, mm.
-
-    Returns
-    -------
-    Placement or None
-        None if too little is labelled to tell. Mirrored labels are tried with any shift, others up
-        to :data:`MAX_SHIFT_MM`; a shift along the limb is a whole number of slices, and is sought
-        in stacks of :data:`LEAST_SLICES` and more.
+    `labels` and `body` are (x, y, z); `ff` is (x, y, z), in percent; `affine` is (4, 4), in mm.
     """
     lean = np.where(body, 1.0 - np.nan_to_num(ff, nan=100.0).clip(0.0, 100.0) / 100.0, 0.0)
     if (labels > 0).sum() < LEAST_LABELLED_SHARE * lean.sum():

@@ -70,26 +70,9 @@ def check_plausibility(
 ) -> list[Check]:
     """Compare a segmentation with what limbs look like.
 
-    Parameters
-    ----------
-    labels : ndarray of uint16, shape (x, y, z)
-        Labels with sides, our values, in canonical orientation.
-    affine : ndarray of shape (4, 4)
-        Their affine, mm.
-    label_map : sequence of Label
-        What the model can find.
-    limbs : sequence of str
-        Sides that are in the image; empty for those that the model's labels name.
-    region : str
-        Body region the model is made for.
-    median_dice : float or None
-        Median over the muscles of the Dice that the network itself expects.
-
-    Returns
-    -------
-    list of Check
-        ``absent_muscles``, ``muscle_position``, ``muscle_volume``, ``muscle_symmetry`` and
-        ``body_region``; the first three have their number of muscles as value.
+    `labels` is (x, y, z); `affine` is (4, 4), in mm.
+    Returns ``absent_muscles``, ``muscle_position``, ``muscle_volume``, ``muscle_symmetry`` and
+    ``body_region``; the first three have their number of muscles as value.
     """
     found = describe_limbs(labels, affine)
     expected = _expected(label_map, limbs)
@@ -237,19 +220,7 @@ def _region_check(
 
 
 def mean_deviation(found: pd.DataFrame) -> float:
-    """Return how far muscles lie from their usual places, in standard deviations.
-
-    Parameters
-    ----------
-    found : DataFrame
-        From :func:`.limb_side.describe_limbs`.
-
-    Returns
-    -------
-    float
-        Mean absolute deviation over all muscles with a reference and both directions; 0 if there
-        are none.
-    """
+    """Return how far muscles lie from their usual places, in standard deviations."""
     deviations = []
     for row in found.to_dict("records"):
         usual = reference_ranges().get(row["muscle"])

@@ -36,19 +36,7 @@ NAMED_PERCENT = 50.0
 def fat_under_skin(ff: Float32, body: Bool, affine: Affine) -> Bool:
     """Find the fat under the skin and what cannot be told from it.
 
-    Parameters
-    ----------
-    ff : ndarray of float32, shape (x, y, z)
-        Fat fraction, percent.
-    body : ndarray of bool, shape (x, y, z)
-        Body mask.
-    affine : ndarray of shape (4, 4)
-        Affine of both, mm.
-
-    Returns
-    -------
-    ndarray of bool, shape (x, y, z)
-        Empty if the layer under the skin is not fat.
+    `ff` is (x, y, z), in percent; `body` and the result are (x, y, z); `affine` is (4, 4), in mm.
     """
     spacing = voxel_sizes(affine)[:2]
     found = np.zeros(body.shape, np.bool_)

@@ -89,18 +89,7 @@ def wrap_in_skin(
 ) -> list[UInt8]:
     """Wrap thin sections of one slice in fat and skin.
 
-    Parameters
-    ----------
-    sections, pelvis : list of ndarray of shape (x, y)
-        Tissue inside the fasciae, and what a pelvis would hold outside them.
-    depth : ndarray of shape (x, y)
-        Distance to the fascia, mm, positive inside.
-    right : ndarray of bool, shape (x, y)
-        Pixels of the right leg.
-    level : float
-        Height of the slice along the leg.
-    wrapping : Wrapping
-        Drawn once per scan.
+    `sections`, `pelvis` and `right` are (x, y); `depth` is (x, y), in mm.
     """
     share = np.interp(level, LAYER_LEVELS, (wrapping.layer_at_knee, *LAYER_ABOVE))
     body = depth > -wrapping.layer * share

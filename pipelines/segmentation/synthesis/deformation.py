@@ -54,23 +54,7 @@ def draw_source_positions(
 ) -> Float32:
     """Draw, for each pixel of a new section, its position in the source section.
 
-    Parameters
-    ----------
-    shape, source_shape : tuple of int
-        Pixels of the new and of the source section.
-    midline : float
-        Position between the legs along axis 0 of the source, pixels.
-    bank : NoiseBank
-        Textures of the elastic part.
-    rng : numpy.random.Generator
-        Source of randomness.
-    pose : PoseRange
-        Spread of the poses.
-
-    Returns
-    -------
-    ndarray of shape (2, x, y)
-        Source positions, pixels.
+    The result is (2, x, y).
     """
     x, y = np.meshgrid(
         np.arange(shape[0], dtype=np.float32) - (shape[0] - 1) / 2,
@@ -111,17 +95,7 @@ def add_swelling(
 ) -> None:
     """Magnify the section around a place, in place; everything near it makes room.
 
-    Parameters
-    ----------
-    positions : ndarray of shape (2, x, y)
-        Source positions, changed.
-    center : ndarray of shape (2,)
-        Pixel of the new section.
-    radius : float
-        Standard deviation of the effect, pixels.
-    gain : float
-        Negative magnifies, positive shrinks: sizes at the centre change by ``1 / (1 + gain)``. The
-        deformation does not fold for gains between -1 and 2.2.
+    `positions` is (2, x, y); `center` is (2,).
     """
     reach = 3 * radius
     window = tuple(slice(max(int(c - reach), 0), max(int(c + reach) + 1, 0)) for c in center)

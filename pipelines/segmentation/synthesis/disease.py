@@ -77,10 +77,7 @@ def draw_fat_fractions(rng: np.random.Generator) -> Float32:
 def draw_replacement(mean: Float32, rng: np.random.Generator) -> Replacement:
     """Draw a pattern of replacement for each tissue such that its mean is as given.
 
-    Parameters
-    ----------
-    mean : ndarray of shape (2, 256)
-        Fat fractions, 0-1.
+    `mean` is (2, 256), in 0-1.
     """
     mean = mean.reshape(-1)
     contrast = rng.beta(1.3, 1.3, mean.size)
@@ -117,14 +114,7 @@ def draw_patterns(bank: NoiseBank, shape: tuple[int, int], rng: np.random.Genera
 def fat_fraction_map(rows: Index, replacement: Replacement, patterns: Float32) -> Float32:
     """Return the fat fraction of each pixel.
 
-    Parameters
-    ----------
-    rows : ndarray of int, shape (pixels,)
-        Row ``256 * side + tissue`` of each pixel.
-    replacement : Replacement
-        Drawn disease.
-    patterns : ndarray of shape (patterns, pixels)
-        Textures of :func:`draw_patterns`.
+    `rows` is (pixels,); `patterns` is (patterns, pixels).
     """
     texture = patterns[replacement.pattern[rows], np.arange(rows.size)]
     exponent = (texture - replacement.threshold[rows]) / replacement.softness[rows]

@@ -103,12 +103,7 @@ def _remove_islands(mask: Bool, spacing: tuple[float, float, float]) -> Bool:
 def remove_misplaced_sections(mask: Bool, spacing: tuple[float, float, float]) -> Bool:
     """Drop sections far from the line on which the muscle's larger sections lie.
 
-    Parameters
-    ----------
-    mask : ndarray of shape (x, y, z)
-        One muscle of one leg.
-    spacing : tuple of float
-        Voxel size, mm.
+    `mask` is (x, y, z); `spacing` is in mm.
     """
     kept = mask.copy()
     slices = np.flatnonzero(mask.any(axis=(0, 1)))

@@ -276,19 +276,7 @@ def majority(sections: list[UInt8]) -> UInt8:
 def make_contrast(pair: Float32, contrast: Contrast, fat_weight: float = 2.0) -> Float32:
     """Return the normalized channels a site with this contrast would feed to the model.
 
-    Parameters
-    ----------
-    pair : ndarray of shape (2, x, y)
-        Water and fat images of one slice.
-    contrast : str
-        ``dixon`` for both; otherwise one image alone, for which the other channel is missing.
-    fat_weight : float
-        Brightness of fat relative to water in the T1-like image.
-
-    Returns
-    -------
-    ndarray of float32, shape (2, x, y)
-        As :func:`~pipelines.segmentation.channels.normalize_dixon` gives.
+    `pair` and the result are (2, x, y).
     """
     water, fat = pair[..., None]
     if contrast == "dixon":

@@ -38,21 +38,7 @@ def scan(
 ) -> Float32:
     """Turn ideal water and fat signals into magnitude images.
 
-    Parameters
-    ----------
-    pair : ndarray of shape (2, x, y)
-        Water and fat.
-    bank : NoiseBank
-        Textures of the shading.
-    rng : numpy.random.Generator
-        Source of randomness.
-    scanner : ScannerRange
-        Spread of the imperfections.
-
-    Returns
-    -------
-    ndarray of shape (2, x, y)
-        Water and fat images.
+    `pair` and the result are (2, x, y).
     """
     sigma = rng.uniform(*scanner.blur) * np.exp(rng.normal(0, 0.2, 2))
     image = np.stack([ndimage.gaussian_filter(channel, sigma) for channel in pair])

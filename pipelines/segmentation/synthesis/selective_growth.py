@@ -89,14 +89,7 @@ def follow_growth(
 ) -> Float32:
     """Return fat fractions in which many swollen muscles are lean and many wasted ones fatty.
 
-    Parameters
-    ----------
-    fractions : ndarray of shape (2, 256)
-        Drawn fat fractions, 0-1.
-    growth : sequence of Growth
-        What swells or wastes.
-    rng : numpy.random.Generator
-        Source of randomness.
+    `fractions` is (2, 256), in 0-1.
     """
     followed = fractions.copy()
     for change in growth:
@@ -114,16 +107,7 @@ def grow(
 ) -> Float32:
     """Return source positions that change the size of single muscles of a section.
 
-    Parameters
-    ----------
-    positions : ndarray of shape (2, x, y)
-        Source positions of the pixels.
-    section : ndarray of shape (x, y)
-        Tissue that these positions give.
-    right : ndarray of bool, shape (x, y)
-        Pixels of the right leg.
-    growth : sequence of Growth
-        What swells or wastes; muscles that the section does not show are left out.
+    `positions` is (2, x, y); `section` and `right` are (x, y).
     """
     grown = positions.copy()
     for change in growth:

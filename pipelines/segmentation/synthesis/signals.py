@@ -137,23 +137,7 @@ def paint(
 ) -> Float32:
     """Return the water and fat signals of a slice made of several thin sections.
 
-    Parameters
-    ----------
-    sections : list of ndarray of shape (x, y)
-        Tissue of thin sections through the slice; their signals are averaged (partial volume).
-    right : ndarray of bool, shape (x, y)
-        Pixels of the right leg.
-    look : Look
-        Appearance.
-    bank : NoiseBank
-        Textures.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray of shape (2, x, y)
-        Water and fat.
+    `sections` and `right` are (x, y); the result is (2, x, y).
     """
     shape = (right.shape[0], right.shape[1])
     patterns = draw_patterns(bank, shape, rng)
@@ -226,16 +210,7 @@ def add_vessels(
 def shrink_muscle(section: UInt8, value: int, pixels: float, filling: int) -> UInt8:
     """Return a section in which another tissue has the outermost `pixels` of a muscle.
 
-    Parameters
-    ----------
-    section : ndarray of shape (x, y)
-        Tissue numbers.
-    value : int
-        The muscle that wastes.
-    pixels : float
-        Depth to which it does.
-    filling : int
-        Tissue that takes its room.
+    `section` is (x, y).
     """
     mask = section == value
     if not mask.any():

@@ -85,13 +85,7 @@ def split_by_subject(
 
 
 def read_thigh(path: Path, seed: int) -> Thigh:
-    """Read, clean and complete one label map.
-
-    Raises
-    ------
-    DataError
-        If it is not a volume of the labels 0-11.
-    """
+    """Read, clean and complete one label map."""
     image = nib.load(path)
     data, affine, _ = to_canonical(np.asanyarray(image.dataobj), image.affine)
     values = np.unique(data)

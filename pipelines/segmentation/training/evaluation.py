@@ -72,22 +72,8 @@ def evaluate_on_synthetic_scans(
     The network sees each slice alone, without the say of adjacent slices that a model's entry in
     the registry may ask for: this follows a training, in which only the network changes.
 
-    Parameters
-    ----------
-    network : torch.nn.Module
-        Maps (slices, 2, y, x) to logits (slices, classes, y, x).
-    thighs : sequence of Thigh
-        Held-out anatomies.
-    sampler : Sampler
-        Draws the scans.
-    scans_per_thigh : int
-        Scans of each thigh.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per scan, muscle and side: ``dice``, ``volume_ml``, ``predicted_ml`` and
-        ``fat_percent``, the drawn fat fraction.
+    Returns one row per scan, muscle and side: ``dice``, ``volume_ml``, ``predicted_ml`` and
+    ``fat_percent``, the drawn fat fraction.
     """
     rows = []
     for number, thigh in enumerate(thighs):
@@ -142,16 +128,8 @@ def _compare(
 def summarize(scores: pd.DataFrame) -> pd.DataFrame:
     """Return mean Dice, its spread and the rate of absent muscles, by muscle and severity.
 
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        From :func:`evaluate_on_synthetic_scans`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per severity (``mild``, ``severe``) and muscle, and one per severity for all
-        muscles together (``all``).
+    Returns one row per severity (``mild``, ``severe``) and muscle, and one per severity for all
+    muscles together (``all``).
     """
     severity = np.where(scores["fat_percent"] < SEVERE_FAT_PERCENT, "mild", "severe")
     labelled = scores.assign(severity=severity, absent=scores["predicted_ml"] == 0)

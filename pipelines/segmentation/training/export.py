@@ -24,22 +24,6 @@ def export_model(
     The checkpoint holds the averaged weights in half precision and what nnU-Net needs to rebuild
     the network, but no optimizer state and no object beyond plain containers and tensors, so it
     loads with ``torch.load(..., weights_only=True)``.
-
-    Parameters
-    ----------
-    checkpoint : Path
-        Checkpoint of :class:`~pipelines.segmentation.training.trainer.SyntheticTrainer`.
-    plans, dataset_json : dict
-        What the model was trained with.
-    folder : Path
-        Model folder to write.
-    patch_shape : tuple of int
-        Pixels (left-right, posterior-anterior) of the patches of the exported plans.
-
-    Returns
-    -------
-    Path
-        The exported checkpoint.
     """
     stored = torch.load(checkpoint, map_location="cpu", weights_only=False)
     weights = _half_precision(stored["average_weights"])

@@ -89,20 +89,7 @@ def make_plans(
     max_features: int,
     batch_size: int,
 ) -> dict[str, Any]:
-    """Return nnU-Net plans with one 2D configuration.
-
-    Parameters
-    ----------
-    dataset_json : dict
-        From :func:`dataset_description`.
-    shape : tuple of int
-        Pixels of a sample along left-right and posterior-anterior; nnU-Net's arrays have the
-        reverse order.
-    base_features, max_features : int
-        Feature maps of the first stage and at most.
-    batch_size : int
-        Slices per step.
-    """
+    """Return nnU-Net plans with one 2D configuration."""
     planner = SliceNetworkPlanner(base_features, max_features, dataset_json)
     size = [shape[1], shape[0]]
     spacing = [PIXEL_MM, PIXEL_MM]

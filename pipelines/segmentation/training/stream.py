@@ -20,12 +20,7 @@ Batch = tuple[Float32, UInt8]
 def draw_batch(sampler: Sampler, size: int) -> Batch:
     """Draw a batch in nnU-Net's axis order.
 
-    Returns
-    -------
-    images : ndarray of float32, shape (batch, 2, y, x)
-        Normalized water and fat.
-    classes : ndarray of uint8, shape (batch, 1, y, x)
-        Class of each pixel.
+    `images` is (batch, 2, y, x); `classes` is (batch, 1, y, x).
     """
     samples = [sampler.draw() for _ in range(size)]
     images = np.stack([sample.image.transpose(0, 2, 1) for sample in samples])

@@ -132,21 +132,6 @@ def make_trainer(
     """Build a trainer.
 
     nnU-Net requires its own constructor's arguments of every trainer, so the rest is set here.
-
-    Parameters
-    ----------
-    plans, dataset_json : dict
-        From :mod:`~pipelines.segmentation.training.plans`.
-    training : iterator of batches
-        Endless training batches.
-    validation : list of batches
-        The same batches in every epoch.
-    epochs, steps : int
-        Epochs of the schedule, steps per epoch.
-    learning_rate : float
-        Learning rate at the start.
-    device : torch.device
-        Where to train.
     """
     trainer = SyntheticTrainer(
         {**plans, "continue_training": False}, CONFIGURATION, 0, dataset_json, device

@@ -97,14 +97,7 @@ class EchoProducts:
 def make_blocks(tissue: Bool, affine: Affine, block_mm: float = BLOCK_MM) -> Blocks:
     """Cut the tissue into blocks of about the given edge length, at least one voxel each.
 
-    Parameters
-    ----------
-    tissue : ndarray of bool, shape (x, y, z)
-        Voxels with signal.
-    affine : ndarray of shape (4, 4)
-        Affine of the image, mm.
-    block_mm : float
-        Edge length aimed at, mm.
+    `tissue` is (x, y, z); `affine` is (4, 4), in mm; `block_mm` is in mm.
     """
     spacing = voxel_sizes(affine)
     nx, ny, nz = (max(1, round(block_mm / float(mm))) for mm in spacing)
@@ -123,12 +116,7 @@ def make_blocks(tissue: Bool, affine: Affine, block_mm: float = BLOCK_MM) -> Blo
 def echo_products(blocks: Blocks, signal: Complex64) -> EchoProducts:
     """Sum the echo products of each block.
 
-    Parameters
-    ----------
-    blocks : Blocks
-        The grid.
-    signal : ndarray of shape (echoes, voxels)
-        Signal of the tissue voxels, sorted as ``blocks.voxel``.
+    `signal` is (echoes, voxels).
     """
     pairs = list(combinations(range(len(signal)), 2))
     power = np.stack([blocks.sum(echo.real**2 + echo.imag**2) for echo in signal])

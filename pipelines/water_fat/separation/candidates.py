@@ -92,15 +92,7 @@ def residual_curve(products: EchoProducts, model: EchoModel, grid: Float64) -> F
 
 
 def find_candidates(products: EchoProducts, model: EchoModel) -> Candidates:
-    """Find the best local minima of the residual of each block.
-
-    Parameters
-    ----------
-    products : EchoProducts
-        Echo products of the blocks.
-    model : EchoModel
-        Echo times and fat signal.
-    """
+    """Find the best local minima of the residual of each block."""
     grid = field_grid(model)
     curve = residual_curve(products, model, grid)
     before, after = np.roll(curve, 1, axis=1), np.roll(curve, -1, axis=1)

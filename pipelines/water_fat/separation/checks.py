@@ -17,17 +17,7 @@ _T1_EXAMPLE = 20.0
 def separation_checks(
     solution: Solution, weighting: T1Weighting | None, *, t1_corrected: bool
 ) -> list[Check]:
-    """Judge a separation.
-
-    Parameters
-    ----------
-    solution : Solution
-        Result of one of the paths.
-    weighting : T1Weighting or None
-        None if repetition time or flip angle are not known.
-    t1_corrected : bool
-        Whether the weighting has been corrected.
-    """
+    """Judge a separation."""
     checks = [_check_method(solution), _check_doubtful(solution)]
     if solution.decision is not None:
         checks.insert(0, solution.decision.check())

@@ -55,25 +55,7 @@ def separate_complex(
 ) -> Solution:
     """Separate water and fat with magnitude and phase.
 
-    Parameters
-    ----------
-    echoes : ndarray of complex64, shape (x, y, z, echoes)
-        Echoes in ascending order of time.
-    tissue : ndarray of bool, shape (x, y, z)
-        Voxels with signal.
-    anatomy : Anatomy
-        Body and limbs.
-    model : EchoModel
-        Echo times and fat signal.
-    noise : float
-        SD of the real channel.
-    options : SeparationOptions
-        Precession, readout.
-
-    Raises
-    ------
-    DataError
-        If the readout alternates and cannot be corrected, or if no field explains the phases.
+    `echoes` is (x, y, z, echoes); `tissue` is (x, y, z).
     """
     task = _Task(
         (tissue.shape[0], tissue.shape[1], tissue.shape[2]),
@@ -140,16 +122,7 @@ class _Voxels:
 
 
 def _phase_conventions(task: _Task, voxels: _Voxels) -> tuple[tuple[Sign, ...], _Voxels, list[str]]:
-    """Find out the sign of the phase and whether the readout alternates.
-
-    Returns
-    -------
-    signs : tuple
-        Signs that remain possible.
-    voxels : _Voxels
-        The voxels, without the phase of an alternating readout.
-    notes : list of str
-    """
+    """Find out the sign of the phase and whether the readout alternates."""
     wanted = task.options.precession
     signs = SIGNS if wanted == "auto" else tuple(s for s in SIGNS if _SIGN_NAMES[s] == wanted)
     if task.in_opposed:
@@ -268,13 +241,7 @@ def _real_water_and_fat(
 
 
 def _residual_share(task: _Task, refined: Refined, signal: Complex64) -> float:
-    """Return the amplitude the model leaves over beyond noise, as a share of the signal's.
-
-    Raises
-    ------
-    DataError
-        If it is so large that the echoes cannot be what the sidecar says.
-    """
+    """Return the amplitude the model leaves over beyond noise, as a share of the signal's."""
     energy = float((np.abs(signal) ** 2).sum(dtype=np.float64))
     # Water and fat take two complex numbers of each voxel; field and decay are shared.
     expected = 2 * task.noise**2 * (task.model.echoes - 2) * refined.residual.size

@@ -49,18 +49,7 @@ class EchoTrain:
 def read_echo_times(echo_times: Sequence[float], echoes: int) -> EchoTrain:
     """Check a list of echo times against the data and bring it into order.
 
-    Parameters
-    ----------
-    echo_times : sequence of float
-        As given in the sidecar, in ms or (recognized by size) in seconds.
-    echoes : int
-        Number of echoes in the data.
-
-    Raises
-    ------
-    DataError
-        If their number differs from the echoes, or if they are not finite, positive, different
-        and of a plausible size.
+    `echo_times` is in ms.
     """
     times = np.array(echo_times, np.float64).ravel()
     if times.size < echoes:

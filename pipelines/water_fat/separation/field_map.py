@@ -90,22 +90,7 @@ def pose(
     *,
     trust_residual: bool,
 ) -> FieldProblem:
-    """Find the candidates of each block and what speaks for them.
-
-    Parameters
-    ----------
-    blocks : Blocks
-        The coarse grid.
-    products : EchoProducts
-        Echo products of the blocks.
-    model : EchoModel
-        Echo times and fat signal.
-    noise : float
-        SD of the real channel.
-    trust_residual : bool
-        Whether residuals decide between candidates. Where the echoes cannot tell water from fat
-        (opposed, in, opposed phase) small phase errors would decide instead.
-    """
+    """Find the candidates of each block and what speaks for them."""
     candidates = find_candidates(products, model)
     evidence = np.zeros_like(candidates.field)
     if trust_residual:
@@ -126,12 +111,7 @@ def pose(
 def choose_field(problem: FieldProblem, prior: Float32 | None = None) -> FieldChoice:
     """Choose the candidates that fit the signal and make the field continuous.
 
-    Parameters
-    ----------
-    problem : FieldProblem
-        From :func:`pose`.
-    prior : ndarray of shape (blocks, candidates), optional
-        Additional cost of each candidate, from anatomy.
+    `prior` is (blocks, candidates).
     """
     cost = problem.evidence if prior is None else problem.evidence + prior
     field, pairs = problem.candidates.field, problem.pairs

@@ -28,21 +28,7 @@ def real_part_fit(
 ) -> tuple[Float32, Float32]:
     """Solve for water and fat with the real parts of the demodulated echoes.
 
-    Parameters
-    ----------
-    signal : ndarray of complex64, shape (echoes, voxels)
-        Signal of the tissue voxels, opposed, in, and opposed phase.
-    refined : Refined
-        Field and decay of each voxel.
-    model : EchoModel
-        Echo times and fat signal.
-    noise : float
-        SD of the real channel.
-
-    Returns
-    -------
-    water, fat : ndarray of float32, shape (voxels,)
-        Signals at echo time zero; noise may make them negative.
+    `signal` is (echoes, voxels); `water` and `fat` are (voxels,).
     """
     turned = [
         echo * np.exp(np.complex64(-2j * np.pi * time) * refined.field)

@@ -133,18 +133,7 @@ def choose(
 ) -> Choice:
     """Weigh fields, signs and the evidence of the limbs against each other.
 
-    Parameters
-    ----------
-    fields : sequence of TwoFields
-        One per sign.
-    log_priors : sequence of float
-        Log odds of each sign before the scan was looked at.
-    reference : int
-        The sign whose first field `evidence` is about.
-    evidence : ndarray of shape (limbs,)
-        Log odds of that solution by what does not depend on the sign.
-    limb : ndarray of shape (blocks,)
-        From :func:`connected_limbs`.
+    `evidence` is (limbs,); `limb` is (blocks,).
     """
     fatty = fields[reference].fatty[0]
     by_field = np.stack(
@@ -173,16 +162,7 @@ def choose(
 def chosen_label(two: TwoFields, fatty: Bool, exchanged: Bool, limb: Index) -> Index:
     """Return the candidates of a reading that agree with the choice for each limb.
 
-    Parameters
-    ----------
-    two : TwoFields
-        Of the reading.
-    fatty : ndarray of bool, shape (blocks,)
-        Fatty blocks of the reference solution.
-    exchanged : ndarray of bool, shape (limbs,)
-        From :class:`Choice`.
-    limb : ndarray of shape (blocks,)
-        From :func:`connected_limbs`.
+    `fatty` and `limb` are (blocks,); `exchanged` is (limbs,).
     """
     second = two.like(fatty, limb) == exchanged
     label: Index = np.where(second[limb], two.label[1], two.label[0])

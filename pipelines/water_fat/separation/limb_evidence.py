@@ -26,16 +26,8 @@ def anatomical_terms(
 
     Exchanging water and fat in the map changes the sign of every term.
 
-    Parameters
-    ----------
-    ff : ndarray of shape (x, y, z)
-        Fat fraction of the solution, percent, NaN outside tissue.
-    swaps : DataFrame
-        Its judgement, see :func:`pipelines.water_fat.swaps.detect_swaps`.
-    anatomy : Anatomy
-        Body, limbs, shell and marrow.
-    limb : ndarray of bool, shape (x, y, z)
-        Its voxels.
+    `ff` is (x, y, z), in percent; `limb` is (x, y, z).
+    `ff`: Fat fraction of the solution, percent, NaN outside tissue.
     """
     known = limb & np.isfinite(ff)
     marrow = ff[known & anatomy.marrow]

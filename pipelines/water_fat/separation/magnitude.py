@@ -36,18 +36,7 @@ def separate_magnitude(
 ) -> Solution:
     """Separate water and fat without phase.
 
-    Parameters
-    ----------
-    magnitude : ndarray of shape (x, y, z, echoes)
-        Magnitude in ascending order of echo time, three echoes or more.
-    tissue : ndarray of bool, shape (x, y, z)
-        Voxels with signal.
-    anatomy : Anatomy
-        Body and limbs.
-    model : EchoModel
-        Echo times and fat signal.
-    noise : float
-        SD of the real channel.
+    `magnitude` is (x, y, z, echoes); `tissue` is (x, y, z).
     """
     voxel = np.flatnonzero(tissue)
     values = magnitude.reshape(-1, model.echoes)[voxel].T.copy()

@@ -82,26 +82,7 @@ def choose_side(
 ) -> tuple[Bool, Bool, Decision | None]:
     """Choose between the water-dominant and the fat-dominant fit.
 
-    Parameters
-    ----------
-    lean, fatty : Side
-        The two fits of the tissue voxels.
-    magnitude : ndarray of shape (echoes, voxels)
-        Magnitude of the tissue voxels.
-    voxel : ndarray of shape (voxels,)
-        Flat index of each voxel in the image.
-    anatomy : Anatomy
-        Body and certain fat.
-    model : EchoModel
-        Echo times and fat signal. With four echoes and more the misfits mean something.
-    noise : float
-        SD of the real channel.
-
-    Returns
-    -------
-    is_fat, doubtful : ndarray of bool, shape (voxels,)
-    decision : Decision or None
-        How certain the choice is for three echoes; None for more.
+    `magnitude` is (echoes, voxels); `voxel`, `is_fat` and `doubtful` are (voxels,).
     """
     tissue = np.zeros(anatomy.body.shape, np.bool_)
     tissue.ravel()[voxel] = True

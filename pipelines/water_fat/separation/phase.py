@@ -35,18 +35,7 @@ MOST_TURNS = 60.0
 
 
 def phase_units(phase: Array) -> PhaseUnits:
-    """Recognize the unit of a phase image by its range.
-
-    Parameters
-    ----------
-    phase : ndarray
-        Phase as stored, all echoes.
-
-    Raises
-    ------
-    DataError
-        If the range is not that of any known unit.
-    """
+    """Recognize the unit of a phase image by its range."""
     finite = phase[np.isfinite(phase)]
     if finite.size == 0 or finite.min() == finite.max():
         raise DataError(
@@ -77,25 +66,6 @@ def to_radians(
 
     The zero of the scale is not moved (0..4095 becomes 0..2 pi): a phase that all echoes share
     does not matter.
-
-    Parameters
-    ----------
-    phase : ndarray
-        Phase as stored.
-    units : str
-        Its unit, or ``auto``.
-
-    Returns
-    -------
-    radians : ndarray of float32
-        Phase; 0 where it was not finite.
-    units : str
-        The unit it was stored in.
-
-    Raises
-    ------
-    DataError
-        If the unit is neither known nor recognized, or the values cannot be of it.
     """
     found = phase_units(phase) if units == "auto" else units
     turn = FULL_TURN[found][0]

@@ -64,16 +64,7 @@ def find_contradictions(
 ) -> Contradictions:
     """Find the blocks whose magnitudes only water or only fat can have.
 
-    Parameters
-    ----------
-    power : ndarray of shape (echoes, blocks)
-        Sum of the squared magnitudes of each block, three echoes or more.
-    count : ndarray of shape (blocks,)
-        Voxels of each block.
-    model : EchoModel
-        Echo times and field strength; its spectrum is not used.
-    noise : float
-        SD of the real channel.
+    `power` is (echoes, blocks); `count` is (blocks,).
     """
     square = power / count - 2 * noise**2
     speaks = square.min(axis=0) > (_SPEAKING_SNR * noise) ** 2
@@ -96,19 +87,7 @@ def log_odds(found: Contradictions, fat_share: Float32, chosen: Bool) -> float:
     The share of contradicting blocks in a class of tissue is small if the class is right (an
     exponential distribution around :data:`EXPECTED_OUTLIERS`) and may be anything if it is not.
 
-    Parameters
-    ----------
-    found : Contradictions
-        From :func:`find_contradictions`.
-    fat_share : ndarray of shape (blocks,)
-        Fat fraction of the blocks (0-1) in the solution.
-    chosen : ndarray of bool, shape (blocks,)
-        Blocks of the limb in question.
-
-    Returns
-    -------
-    float
-        Logarithm of the odds, within +-:data:`LARGEST_LOG_ODDS`.
+    `fat_share` is (blocks,), in 0-1; `chosen` is (blocks,).
     """
     low, high = NEARLY_PURE
     fat, water = chosen & (fat_share >= high), chosen & (fat_share <= low)

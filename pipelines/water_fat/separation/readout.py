@@ -84,17 +84,7 @@ class Alternation:
 
 
 def find_alternation(products: EchoProducts, blocks: Blocks, model: EchoModel) -> Alternation:
-    """Fit a phase ramp that every second echo may have.
-
-    Parameters
-    ----------
-    products : EchoProducts
-        Echo products of the blocks.
-    blocks : Blocks
-        The coarse grid.
-    model : EchoModel
-        Echo times (four or more, evenly spaced) and fat signal.
-    """
+    """Fit a phase ramp that every second echo may have."""
     step = -(-products.power.shape[1] // SAMPLED_BLOCKS)
     sampled = EchoProducts(products.pairs, products.power[:, ::step], products.cross[:, ::step])
     x, y, _ = (
@@ -139,21 +129,7 @@ def remove_alternation(
 ) -> Complex64:
     """Return the signal with the phase of its even echoes put right.
 
-    Parameters
-    ----------
-    signal : ndarray of complex64, shape (echoes, voxels)
-        Signal of the tissue voxels, sorted as ``blocks.voxel``.
-    alternation : Alternation
-        From :func:`find_alternation`.
-    blocks : Blocks
-        The coarse grid.
-    image_shape : tuple of int
-        Shape of the image.
-
-    Raises
-    ------
-    DataError
-        If no straight ramp describes the alternation.
+    `signal` is (echoes, voxels).
     """
     if not alternation.is_ramp:
         raise DataError(
@@ -203,15 +179,7 @@ def conjugate(products: EchoProducts) -> EchoProducts:
 
 
 def residual_share(products: EchoProducts, model: EchoModel) -> float:
-    """Return what the model leaves over, as a share of the energy of the signal.
-
-    Parameters
-    ----------
-    products : EchoProducts
-        Echo products of the blocks, of which a sample is looked at.
-    model : EchoModel
-        Echo times (four or more) and fat signal.
-    """
+    """Return what the model leaves over, as a share of the energy of the signal."""
     step = -(-products.power.shape[1] // SAMPLED_BLOCKS)
     part = EchoProducts(products.pairs, products.power[:, ::step], products.cross[:, ::step])
     least = residual_curve(part, model, field_grid(model)).min(axis=1)

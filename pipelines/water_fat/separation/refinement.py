@@ -62,20 +62,7 @@ def refine(
 ) -> Refined:
     """Refine the field, fit R2*, and solve for water and fat.
 
-    Parameters
-    ----------
-    signal : ndarray of complex64, shape (echoes, voxels)
-        Signal of the tissue voxels.
-    field : ndarray of shape (voxels,)
-        Field to start from, Hz.
-    voxel : ndarray of shape (voxels,)
-        Flat index of each voxel in the image.
-    image_shape : tuple of int
-        Shape of the image.
-    model : EchoModel
-        Echo times and fat signal.
-    noise : float
-        SD of the real channel.
+    `signal` is (echoes, voxels); `field` is (voxels,), in Hz; `voxel` is (voxels,).
     """
     neighbours = Neighbourhood(voxel, image_shape)
     turn = np.zeros_like(field)
@@ -95,14 +82,7 @@ def refine(
 def solve(signal: Complex64, field: Float32, r2star: Float32, model: EchoModel) -> Refined:
     """Solve for water and fat with known field and decay, voxel by voxel.
 
-    Parameters
-    ----------
-    signal : ndarray of complex64, shape (echoes, voxels)
-        Signal of the tissue voxels.
-    field, r2star : ndarray of shape (voxels,)
-        Off-resonance (Hz) and decay (1/s).
-    model : EchoModel
-        Echo times and fat signal.
+    `signal` is (echoes, voxels); `field` and `r2star` are (voxels,), in Hz.
     """
     water = np.empty(field.size, np.complex64)
     fat = np.empty(field.size, np.complex64)

@@ -75,14 +75,7 @@ class Hypotheses:
 def merge_regions(field: Float32, cost: Float32, pairs: PairCosts) -> Hypotheses:
     """Merge blocks to regions until no neighbours are left.
 
-    Parameters
-    ----------
-    field : ndarray of shape (blocks, candidates)
-        Candidate fields, Hz.
-    cost : ndarray of shape (blocks, candidates)
-        Cost of each candidate; at least :data:`IMPOSSIBLE` for one that does not exist.
-    pairs : PairCosts
-        What neighbours pay for different fields.
+    `field` is (blocks, candidates), in Hz; `cost` is (blocks, candidates).
     """
     state = _State(field, cost, pairs)
     while state.first.size:
@@ -192,12 +185,7 @@ def correct_single_blocks(label: Index, field: Float32, cost: Float32, pairs: Pa
     Iterated conditional modes (Besag, J R Stat Soc B 1986;48:259); in each sweep a random half of
     the blocks may change, so that neighbours do not chase each other.
 
-    Parameters
-    ----------
-    label : ndarray of shape (blocks,)
-        Candidate of each block.
-    field, cost, pairs
-        As in :func:`merge_regions`.
+    `label` is (blocks,).
     """
     rows = np.arange(label.size)
     turns = np.random.default_rng(0)
@@ -216,15 +204,7 @@ def correct_single_blocks(label: Index, field: Float32, cost: Float32, pairs: Pa
 def alternative_costs(label: Index, field: Float32, cost: Float32, pairs: PairCosts) -> Float32:
     """Return what each candidate of a block costs more than its chosen one, others unchanged.
 
-    Parameters
-    ----------
-    label, field, cost, pairs
-        As in :func:`correct_single_blocks`.
-
-    Returns
-    -------
-    ndarray of shape (blocks, candidates)
-        Zero for the chosen candidate.
+    The result is (blocks, candidates).
     """
     rows = np.arange(label.size)
     current = field[rows, label]
@@ -239,13 +219,7 @@ def alternative_costs(label: Index, field: Float32, cost: Float32, pairs: PairCo
 
 
 def total_cost(label: Index, field: Float32, cost: Float32, pairs: PairCosts) -> float:
-    """Return the sum of all costs of a labelling.
-
-    Parameters
-    ----------
-    label, field, cost, pairs
-        As in :func:`correct_single_blocks`.
-    """
+    """Return the sum of all costs of a labelling."""
     rows = np.arange(label.size)
     current = field[rows, label]
     between = pairs.penalty(current[pairs.pairs.first] - current[pairs.pairs.second])

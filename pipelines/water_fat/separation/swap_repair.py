@@ -103,20 +103,7 @@ def choose_with_anatomy(
     *,
     use_shell: bool,
 ) -> JudgedField:
-    """Decide between water and fat limb by limb, then look for swaps by the fat under the skin.
-
-    Parameters
-    ----------
-    readings : sequence of Reading
-        The possible signs of the phase.
-    anatomy : Anatomy
-        Body and limbs.
-    magnitudes : Contradictions
-        What the magnitudes say about the blocks.
-    use_shell : bool
-        Whether the field is chosen again with the shell taken for fat, in limbs where it is,
-        because echoes of single blocks cannot tell.
-    """
+    """Decide between water and fat limb by limb, then look for swaps by the fat under the skin."""
     blocks = readings[0].problem.blocks
     limb = connected_limbs(readings[0].problem.pairs.pairs, blocks.cell.size)
     fields = [two_fields(reading.problem, limb) for reading in readings]
@@ -147,20 +134,7 @@ def choose_with_anatomy(
 def _fat_prior(candidates: Candidates, blocks: Blocks, fat: Bool, cost: float) -> Float32:
     """Return what each candidate costs if some tissue must be fat.
 
-    Parameters
-    ----------
-    candidates : Candidates
-        Candidate fields of each block.
-    blocks : Blocks
-        The coarse grid.
-    fat : ndarray of bool, shape (x, y, z)
-        Voxels that should be fat.
-    cost : float
-        Cost of a block of water that lies in this tissue entirely.
-
-    Returns
-    -------
-    ndarray of shape (blocks, candidates)
+    `fat` is (x, y, z); the result is (blocks, candidates).
     """
     share = blocks.sum(fat.ravel()[blocks.voxel].astype(np.float32)) / blocks.count
     watery = candidates.water > candidates.fat
@@ -242,11 +216,7 @@ def _repaired(
 ) -> tuple[_State, Bool, list[str]]:
     """Solve slices again that contradict the certain decision of their limb.
 
-    Returns
-    -------
-    state : _State
-    doubtful : ndarray of bool, shape (blocks,)
-    notes : list of str
+    `doubtful` is (blocks,).
     """
     swapped = state.swaps[_is_local(state.swaps)]
     if swapped.empty or decision.probability < CERTAIN:

@@ -38,20 +38,7 @@ class T1Weighting:
 def t1_weighting(
     repetition_time_ms: float, flip_angle_deg: float, field_strength_t: float
 ) -> T1Weighting:
-    """Return the weighting of a spoiled gradient echo (Ernst equation).
-
-    Parameters
-    ----------
-    repetition_time_ms, flip_angle_deg : float
-        Protocol.
-    field_strength_t : float
-        Main field, T; the T1 of the nearest of 1.5 and 3 T are used.
-
-    Raises
-    ------
-    DataError
-        If repetition time or flip angle is out of range.
-    """
+    """Return the weighting of a spoiled gradient echo (Ernst equation)."""
     if not (repetition_time_ms > 0 and 0 < flip_angle_deg < 180):
         raise DataError(
             f"Repetition time {repetition_time_ms:g} ms and flip angle {flip_angle_deg:g} degrees "
@@ -68,13 +55,5 @@ def t1_weighting(
 
 
 def correct_t1(water: Float32, fat: Float32, weighting: T1Weighting) -> tuple[Float32, Float32]:
-    """Scale fat to the weighting of water, which leaves the water image as it is.
-
-    Parameters
-    ----------
-    water, fat : ndarray of float32
-        Signals at echo time zero.
-    weighting : T1Weighting
-        From :func:`t1_weighting`.
-    """
+    """Scale fat to the weighting of water, which leaves the water image as it is."""
     return water, (fat / np.float32(weighting.fat_gain)).astype(np.float32)

@@ -18,10 +18,7 @@ def phase_offset(water: Complex64, fat: Complex64) -> float:
     that depends on frequency, or echo times counted from another point of the pulse, shift it;
     projecting fat on the phase of water would then lose part of the fat.
 
-    Parameters
-    ----------
-    water, fat : ndarray of complex64, shape (voxels,)
-        Signals at echo time zero.
+    `water` and `fat` are (voxels,).
     """
     product = fat * water.conj()
     larger = np.maximum(np.abs(water), np.abs(fat))
@@ -32,17 +29,7 @@ def phase_offset(water: Complex64, fat: Complex64) -> float:
 def to_real(water: Complex64, fat: Complex64) -> tuple[Float32, Float32, float]:
     """Project water and fat on their common phase.
 
-    Parameters
-    ----------
-    water, fat : ndarray of complex64, shape (voxels,)
-        Signals at echo time zero.
-
-    Returns
-    -------
-    water, fat : ndarray of float32, shape (voxels,)
-        Real parts, which noise may make negative.
-    offset : float
-        See :func:`phase_offset`.
+    `water`, `fat`, `water` and `fat` are (voxels,).
     """
     offset = phase_offset(water, fat)
     turned = fat * np.complex64(np.exp(-1j * offset))

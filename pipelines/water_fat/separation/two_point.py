@@ -24,21 +24,7 @@ def separate_two_points(
 ) -> Solution:
     """Estimate water and fat of water-dominant tissue.
 
-    Parameters
-    ----------
-    magnitude : ndarray of shape (2, voxels)
-        Magnitude of the tissue voxels in ascending order of echo time.
-    voxel : ndarray of shape (voxels,)
-        Flat index of each voxel in the image.
-    fat_layer : ndarray of bool, shape (voxels,)
-        Voxels of the layer under the skin, where the estimate is wrong.
-    model : EchoModel
-        Echo times and fat signal.
-
-    Raises
-    ------
-    DataError
-        If not one echo is in phase and the other opposed.
+    `magnitude` is (2, voxels); `voxel` and `fat_layer` are (voxels,).
     """
     angles = main_peak_angles(model.times_s, model.main_shift_hz)
     inside, opposed = is_in_phase(angles), is_opposed(angles)

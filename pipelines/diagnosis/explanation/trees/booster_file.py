@@ -36,11 +36,6 @@ def read_booster(data: bytes, source: str) -> BoosterFile:
     """Locate the trees of a multi-class tree booster (``xgboost.Booster.save_raw('ubj')``).
 
     `source` is how messages name it.
-
-    Raises
-    ------
-    ModelError
-        If it is no UBJSON, or a model other than trees with one output each.
     """
     reader = _Reader(data)
     try:

@@ -26,11 +26,6 @@ def scan_trees(data: bytes, start: int, trees: int) -> tuple[int, Int64, Int64]:
 
     `start` is the position of the first tree. Offsets say where the arrays of ``TREE_ARRAYS``
     begin, counts how many values they have.
-
-    Raises
-    ------
-    ValueError
-        If a tree cannot be read, or lacks some of its arrays.
     """
     names = np.zeros((len(TREE_ARRAYS), 32), np.uint8)
     for row, name in zip(names, TREE_ARRAYS, strict=True):
