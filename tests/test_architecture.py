@@ -16,7 +16,13 @@ import pytest
 from tests.import_graph import Import, cycles, imports_of, modules_of
 
 LAYERS = (
-    ("pipelines.arrays", "pipelines.errors", "pipelines.files", "pipelines.progress"),
+    (
+        "pipelines.arrays",
+        "pipelines.errors",
+        "pipelines.files",
+        "pipelines.progress",
+        "pipelines.sidecar_fields",
+    ),
     ("pipelines.package_data", "pipelines.text_table"),
     ("pipelines.columns", "pipelines.geometry", "pipelines.quality"),
     ("pipelines.anatomy",),

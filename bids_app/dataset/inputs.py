@@ -127,17 +127,20 @@ def select_inputs(stack: Stack) -> Inputs | Unusable:
 
 def session_inputs(session: Session) -> SessionInputs:
     """Choose the scans of every stack of a session."""
-    stacks = tuple((stack, _select_or_hint(stack, session)) for stack in session.stacks)
-    hints = (run_hint(stack, session.stacks) for stack in session.stacks)
+    hints = [run_hint(stack, session.stacks) for stack in session.stacks]
+    stacks = tuple(
+        (stack, _select_or_hint(stack, hint))
+        for stack, hint in zip(session.stacks, hints, strict=True)
+    )
     hint = next(filter(None, hints), "docs/input.md lists the scans that can be used.")
     return SessionInputs(stacks, _unusable_reason(session, stacks), hint)
 
 
-def _select_or_hint(stack: Stack, session: Session) -> Inputs | Unusable:
+def _select_or_hint(stack: Stack, hint: str) -> Inputs | Unusable:
     chosen = select_inputs(stack)
-    if not isinstance(chosen, Unusable):
+    if not (hint and isinstance(chosen, Unusable)):
         return chosen
-    return Unusable(chosen.reason, run_hint(stack, session.stacks) or chosen.hint)
+    return Unusable(chosen.reason, hint)
 
 
 def _unusable_reason(

@@ -20,6 +20,7 @@ from pipelines.arrays import Affine, Float64
 from pipelines.errors import DataError
 from pipelines.geometry import check_affine, voxel_sizes
 from pipelines.quality import Check
+from pipelines.sidecar_fields import field_number
 
 CHECK = "header_geometry"
 """Name of the check of a header's geometry."""
@@ -230,10 +231,8 @@ def _size_check(path: Path, other: str, sizes: Float64, others: Float64) -> Chec
 def _numbers(value: object) -> list[float]:
     """Return the positive numbers of a sidecar field; empty if it holds anything else."""
     values: list[Any] = value if isinstance(value, list) else [value]
-    good = all(
-        isinstance(v, int | float) and not isinstance(v, bool) and 0 < v < math.inf for v in values
-    )
-    return [float(v) for v in values] if good else []
+    numbers = [number for number in map(field_number, values) if number and 0 < number < math.inf]
+    return numbers if len(numbers) == len(values) else []
 
 
 def _edges(sizes: Float64) -> str:

@@ -10,6 +10,7 @@ refused on purpose, although other software reads it:
 
 import math
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from bids_app.errors import AppError, ExitCode
-from bids_app.files.header_geometry import read_geometry
+from bids_app.files.header_geometry import compare_with_sidecar, read_geometry
 from bids_app.files.reading import read_bytes
 from pipelines.arrays import Affine, Array
 from pipelines.quality import Check
@@ -84,6 +85,11 @@ def load_volume(path: Path, dimensions: Literal[3, 4] = 3) -> Volume:
             ExitCode.TRY_AGAIN,
             "Run fewer sessions side by side (--nprocs), or on a machine with more memory.",
         ) from error
+
+
+def geometry_checks(volume: Volume, fields: Mapping[str, Any]) -> list[Check]:
+    """Return what contradicts a volume's geometry in its header and in its sidecar's fields."""
+    return [*volume.checks, *compare_with_sidecar(volume.path.name, volume.affine, fields)]
 
 
 def load_labels(path: Path) -> Volume:

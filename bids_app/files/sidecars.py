@@ -14,6 +14,7 @@ from typing import Any, Literal
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.reading import read_text
 from pipelines.files import parse_json
+from pipelines.sidecar_fields import field_number
 
 # MIDS stores echo times in milliseconds, BIDS in seconds. The last echo of a proton scan comes
 # after 0.5 ms and before 0.5 s, so the longest echo time tells the unit.
@@ -165,7 +166,8 @@ def echo_times_ms(fields: Mapping[str, Any], name: str) -> EchoTimes:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = field_number(value)
+    return number is not None and math.isfinite(number)
 
 
 def _read_json(path: Path) -> tuple[Any, int]:

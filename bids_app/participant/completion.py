@@ -93,6 +93,6 @@ def refused_before(marker: Mapping[str, Any] | None) -> Refusals:
     return list(marker.get(REFUSED, [])) if marker is not None else []
 
 
-def signs_shown_before(marker: Mapping[str, Any]) -> tuple[ShownSign, ...]:
+def signs_shown_before(marker: Mapping[str, Any] | None) -> tuple[ShownSign, ...]:
     """Return what a complete session shows of the sign of the phase."""
-    return tuple(marker.get(PHASE_SIGNS, []))
+    return tuple(marker.get(PHASE_SIGNS, [])) if marker is not None else ()

@@ -12,6 +12,7 @@ from bids_app.dataset.scans import Scan
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.sidecars import EchoTimes, echo_times_ms
 from bids_app.participant.shared_sign import scan_origin
+from pipelines.sidecar_fields import field_number
 from pipelines.water_fat.separation.phase import PhaseUnits, named_units
 from pipelines.water_fat.separation.spectra import PROTON_MHZ_PER_TESLA
 
@@ -151,10 +152,8 @@ def _field_strength(fields: Mapping[str, Any], path: Path) -> tuple[float, list[
 
 
 def _number(fields: Mapping[str, Any], key: str) -> float | None:
-    value = fields.get(key)
-    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
-        return None
-    return float(value)
+    number = field_number(fields.get(key))
+    return None if number is None or number <= 0 else number
 
 
 def _listed(times: Any) -> str:

@@ -10,8 +10,7 @@ import numpy as np
 from bids_app.dataset.inputs import EchoSeries
 from bids_app.dataset.scans import Scan
 from bids_app.errors import AppError, ExitCode
-from bids_app.files.header_geometry import compare_with_sidecar
-from bids_app.files.images import load_volume
+from bids_app.files.images import geometry_checks, load_volume
 from bids_app.options.settings import Settings
 from bids_app.participant.echo_acquisition import EchoAcquisition, read_acquisition
 from bids_app.participant.fat_fraction import FatFraction, QuantitativeMap, with_input_checks
@@ -26,7 +25,7 @@ from pipelines.water_fat.separation.decision import PriorSign
 from pipelines.water_fat.separation.options import SeparationOptions
 from pipelines.water_fat.separation.separate import SeparationResult, separate
 from pipelines.water_fat.separation.spectra import DEFAULT_SPECTRUM
-from pipelines.water_fat.swaps import flag_swaps, without_shell
+from pipelines.water_fat.swaps import flag_swaps
 
 # Fat fraction (percent) below which tissue counts as muscle for the signal-to-noise ratio.
 LEAN_BELOW = 50.0
@@ -110,41 +109,30 @@ def read_echoes(inputs: EchoSeries, prior_signs: Mapping[str, PriorSign]) -> Ech
     acquisition = read_acquisition(inputs)
     prior_sign = prior_signs.get(acquisition.origin)
     first = _load(inputs.first)
-    if inputs.second is None:
-        _refuse_negative(first.data, inputs.first.path)
-        return EchoImages(
-            first.data,
-            None,
-            acquisition,
-            first.affine,
-            first.orientation,
-            first.notes,
-            first.checks,
-            prior_sign,
-            inputs.first.path.name,
-        )
-    second = _load(inputs.second)
-    _refuse_other_grid(first, second, inputs)
-    other = second.data
-    if acquisition.second_order is not None:
-        other = other[..., acquisition.second_order]
-    if inputs.first.part == "real":
-        magnitude, phase = np.hypot(first.data, other), np.arctan2(other, first.data)
+    magnitude, phase = first.data, None
+    notes, checks = first.notes, first.checks
+    if inputs.second is not None:
+        second = _load(inputs.second)
+        _refuse_other_grid(first, second, inputs)
+        notes, checks = (*notes, *second.notes), (*checks, *second.checks)
+        phase = second.data
+        if acquisition.second_order is not None:
+            phase = phase[..., acquisition.second_order]
+    if phase is not None and inputs.first.part == "real":
+        magnitude, phase = np.hypot(magnitude, phase), np.arctan2(phase, magnitude)
         acquisition = replace(acquisition, phase_units="radians")
     else:
-        _refuse_negative(first.data, inputs.first.path)
-        magnitude, phase = first.data, other
-    notes, checks = (*first.notes, *second.notes), (*first.checks, *second.checks)
+        _refuse_negative(magnitude, inputs.first.path)
     return EchoImages(
-        magnitude,
-        phase,
-        acquisition,
-        first.affine,
-        first.orientation,
-        notes,
-        checks,
-        prior_sign,
-        inputs.first.path.name,
+        magnitude=magnitude,
+        phase=phase,
+        acquisition=acquisition,
+        affine=first.affine,
+        orientation=first.orientation,
+        notes=notes,
+        checks=checks,
+        prior_sign=prior_sign,
+        scan=inputs.first.path.name,
     )
 
 
@@ -174,10 +162,7 @@ def _load(scan: Scan) -> _Part:
             )
     data = volumes[0].data if dimensions == 4 else np.stack([v.data for v in volumes], axis=-1)
     affine = volumes[0].affine
-    checks = [
-        *volumes[0].checks,
-        *compare_with_sidecar(scan.path.name, affine, scan.metadata.fields),
-    ]
+    checks = geometry_checks(volumes[0], scan.metadata.fields)
     return _Part(*to_canonical(data, affine), volumes[0].notes, tuple(checks))
 
 
@@ -208,8 +193,7 @@ def _refuse_other_grid(first: _Part, second: _Part, inputs: EchoSeries) -> None:
 
 def _as_dixon(result: SeparationResult, affine: Affine) -> DixonResult:
     """Return a separation in the form, and with the checks, that finished maps have."""
-    certain = any(c.name == "water_fat_decision" and c.level == "pass" for c in result.checks)
-    swaps = flag_swaps(without_shell(result.swaps) if certain else result.swaps)
+    swaps = flag_swaps(result.swaps)
     noise = _noise(result)
     general = dixon_checks(result.ff, result.body, result.limbs, affine, swaps, noise=noise)
     return DixonResult(

@@ -42,7 +42,7 @@ def process_session(task: SessionTask) -> Outcome:
             anew = task.settings.overwrite or bool(task.prior_signs)
             marker = None if anew else read_marker(output_dir, session)
             refused = refused_before(marker)
-            signs = () if marker is None else signs_shown_before(marker)
+            signs = signs_shown_before(marker)
             if marker is None:
                 refused, signs = _process(task, inputs, writer, monitor)
             elif lacks_diagnosis(session, marker, made_from):

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from bids_app.dataset.inputs import EchoSeries, FatFractionMap, Inputs, WaterFatPair
-from bids_app.dataset.scans import Scan
-from bids_app.files.header_geometry import compare_with_sidecar
-from bids_app.files.images import Volume, load_volume
+from bids_app.files.images import geometry_checks, load_volume
 from bids_app.options.settings import Settings
 from bids_app.participant.fat_fraction import FatFraction, with_input_checks
 from pipelines.arrays import Affine, Array
@@ -59,20 +57,13 @@ def _read_pair(inputs: WaterFatPair) -> "_WaterFatImages":
     if scale.fat_factor != 1:
         fat = fat.astype(np.float32) * np.float32(scale.fat_factor)
     checks = (
-        *_geometry_checks(water_file, inputs.water),
-        *_geometry_checks(fat_file, inputs.fat),
+        *geometry_checks(water_file, inputs.water.metadata.fields),
+        *geometry_checks(fat_file, inputs.fat.metadata.fields),
         *scale.checks,
     )
     notes = (*water_file.notes, *fat_file.notes, *scale.notes)
     grids = match_grids(water, affine, fat, fat_affine)
     return _WaterFatImages(grids, orientation, notes, checks)
-
-
-def _geometry_checks(volume: Volume, scan: Scan) -> list[Check]:
-    return [
-        *volume.checks,
-        *compare_with_sidecar(scan.path.name, volume.affine, scan.metadata.fields),
-    ]
 
 
 @dataclass(frozen=True)
@@ -122,7 +113,7 @@ class _FatFractionImages:
 def _read_map(inputs: FatFractionMap) -> _FatFractionImages:
     volume = load_volume(inputs.fat_fraction.path)
     ff, affine, orientation = to_canonical(volume.data, volume.affine)
-    checks = _geometry_checks(volume, inputs.fat_fraction)
+    checks = geometry_checks(volume, inputs.fat_fraction.metadata.fields)
     if inputs.signal is None:
         return _FatFractionImages(ff, None, affine, orientation, volume.notes, tuple(checks))
     magnitude = load_volume(inputs.signal.path)
@@ -130,6 +121,6 @@ def _read_map(inputs: FatFractionMap) -> _FatFractionImages:
     if not same_grid(ff.shape, affine, signal.shape, signal_affine):
         shape = (ff.shape[0], ff.shape[1], ff.shape[2])
         signal = resample(signal, signal_affine, shape, affine, outside=0.0)
-    checks += _geometry_checks(magnitude, inputs.signal)
+    checks += geometry_checks(magnitude, inputs.signal.metadata.fields)
     notes = (*volume.notes, *magnitude.notes)
     return _FatFractionImages(ff, signal, affine, orientation, notes, tuple(checks))

@@ -15,7 +15,7 @@ from bids_app.files.result_writer import SessionWriter
 from bids_app.options.settings import Settings
 from bids_app.participant.fat_fraction import FatFraction, QuantitativeMap
 from bids_app.participant.labelling import Labelling
-from pipelines.anatomy.vocabulary import label_values
+from pipelines.anatomy.vocabulary import lookup_rows
 from pipelines.arrays import Array, UInt16
 from pipelines.geometry import Orientation, restore
 from pipelines.quantification.columns import MuscleTables
@@ -144,20 +144,7 @@ def _lookup_table(labels: UInt16) -> "pd.DataFrame":
     """List the values that occur in a label image."""
     import pandas as pd
 
-    present = set(np.unique(labels).tolist())
-    rows = [
-        {
-            "index": value,
-            "name": f"{side}_{muscle.name}",
-            "abbreviation": muscle.abbreviation,
-            "color": muscle.color,
-            "muscle": muscle.name,
-            "side": side,
-            "region": muscle.region,
-        }
-        for value, (muscle, side) in label_values().items()
-        if value in present
-    ]
+    rows = lookup_rows(np.unique(labels).tolist())
     columns = ["index", "name", "abbreviation", "color", "muscle", "side", "region"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -24,7 +24,7 @@ from bids_example.code.dataset_files import (
 from bids_example.code.dixon_signal import MUSCLE_SIGNAL
 from bids_example.code.example_people import ExamplePerson, ExampleSession, example_people
 from bids_example.code.phantom import Phantom, make_phantom
-from pipelines.anatomy.vocabulary import label_values
+from pipelines.anatomy.vocabulary import lookup_rows
 
 # Consoles leave the fat fraction at 0 where there is next to no signal.
 _FF_MAP_THRESHOLD = 0.1 * MUSCLE_SIGNAL
@@ -136,20 +136,7 @@ def _write_truth_labels(
     stem = truth_root / _folder(person, session) / f"{_prefix(person, session)}_desc-muscles_dseg"
     write_nifti(stem.with_suffix(".nii.gz"), phantom.labels, phantom.affine)
     write_json(stem.with_suffix(".json"), descriptions.LABELS_SIDECAR)
-    present = set(np.unique(phantom.labels).tolist())
-    rows = [
-        {
-            "index": value,
-            "name": f"{side}_{muscle.name}",
-            "abbreviation": muscle.abbreviation,
-            "color": muscle.color,
-            "muscle": muscle.name,
-            "side": side,
-            "region": muscle.region,
-        }
-        for value, (muscle, side) in label_values().items()
-        if value in present
-    ]
+    rows = lookup_rows(np.unique(phantom.labels).tolist())
     write_table(stem.with_suffix(".tsv"), pd.DataFrame(rows))
 
 

@@ -4,7 +4,7 @@
 standard library is used, so that listing muscles costs nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -94,3 +94,20 @@ def groups() -> Mapping[str, tuple[str, ...]]:
 def label_values() -> Mapping[int, tuple[Muscle, Side]]:
     """Return the muscle and side of each value in the label images we write."""
     return {muscle.value(side): (muscle, side) for muscle in muscles().values() for side in SIDES}
+
+
+def lookup_rows(present: Collection[int]) -> list[dict[str, str | int]]:
+    """Describe the values that occur in a label image we write, for its look-up table."""
+    return [
+        {
+            "index": value,
+            "name": f"{side}_{muscle.name}",
+            "abbreviation": muscle.abbreviation,
+            "color": muscle.color,
+            "muscle": muscle.name,
+            "side": side,
+            "region": muscle.region,
+        }
+        for value, (muscle, side) in label_values().items()
+        if value in present
+    ]

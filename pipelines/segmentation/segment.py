@@ -99,7 +99,8 @@ def segment(
     split = split_sides(prediction.labels, affine, files.labels)
     continued, changed_ml = reassign_discontinuous(split.labels, affine)
     labels, removed = remove_strays(continued, affine)
-    confidence = muscle_confidence(labels, prediction, files.labels, read_calibration(files.folder))
+    calibration = read_calibration(files.folder)
+    confidence = muscle_confidence(labels, prediction, files.labels, calibration)
     median = float(confidence["soft_dice"].median()) if len(confidence) else None
     review = review_labels(
         labels,
@@ -114,9 +115,7 @@ def segment(
         cut = (labels > 0) & (review.labels == 0)
         cut |= cut.any(axis=(0, 1)) & ~review.labels.any(axis=(0, 1))
         remaining = _without(prediction, cut)
-        confidence = muscle_confidence(
-            review.labels, remaining, files.labels, read_calibration(files.folder)
-        )
+        confidence = muscle_confidence(review.labels, remaining, files.labels, calibration)
     checks = [
         *_input_checks(stack, segmenter),
         *mirror_checks,

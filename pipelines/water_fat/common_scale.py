@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.quality import Check
+from pipelines.sidecar_fields import field_number
 
 CHECK = "water_and_fat_belong_together"
 """Name of the check."""
@@ -121,8 +122,8 @@ def _shows_display_values(fields: Mapping[str, Any]) -> bool | None:
 
 def _positive(value: object) -> float:
     """Return a positive number, 0 for anything else."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
-    return float(value) if good else 0.0  # type: ignore[arg-type]
+    number = field_number(value)
+    return number if number is not None and 0 < number < math.inf else 0.0
 
 
 def _equal(one: object, other: object) -> bool:

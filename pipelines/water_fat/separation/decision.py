@@ -91,6 +91,11 @@ class Decision:
         return self.probability >= DECIDED
 
     @property
+    def certain(self) -> bool:
+        """Whether the decision passes its check, and other evidence need not be asked."""
+        return self.probability >= CERTAIN
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What decided, for log and sidecar."""
         told = [
@@ -121,7 +126,7 @@ class Decision:
                 f"Whether water and fat are exchanged cannot be told: {evidence}. There are no fat "
                 "fractions. Scan with phase images, or with water and fat images of the scanner."
             )
-        elif self.probability < CERTAIN:
+        elif not self.certain:
             level = "warn"
             text = (
                 f"Water and fat may be exchanged: {evidence}. Look whether the fat fractions of "

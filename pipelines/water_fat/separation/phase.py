@@ -67,14 +67,21 @@ def to_radians(
     The zero of the scale is not moved (0..4095 becomes 0..2 pi): a phase that all echoes share
     does not matter.
     """
-    found = phase_units(phase) if units == "auto" else units
-    turn = FULL_TURN[found][0]
-    finite = phase[np.isfinite(phase)]
-    if finite.size and float(finite.max()) - float(finite.min()) > MOST_TURNS * turn:
-        raise DataError(
-            f"The phase runs from {finite.min():g} to {finite.max():g}, which cannot be {found}.",
-            "Correct Units in the sidecar of the phase image, or remove it.",
-        )
-    scale = np.float32(2 * np.pi / turn)
+    if units == "auto":
+        found = phase_units(phase)
+    else:
+        _refuse_impossible(phase, units)
+        found = units
+    scale = np.float32(2 * np.pi / FULL_TURN[found][0])
     radians = phase.astype(np.float32) * scale
     return np.nan_to_num(radians, copy=False, nan=0.0, posinf=0.0, neginf=0.0), found
+
+
+def _refuse_impossible(phase: Array, units: PhaseUnits) -> None:
+    """Refuse values that cannot be of the unit that was named."""
+    finite = phase[np.isfinite(phase)]
+    if finite.size and float(finite.max()) - float(finite.min()) > MOST_TURNS * FULL_TURN[units][0]:
+        raise DataError(
+            f"The phase runs from {finite.min():g} to {finite.max():g}, which cannot be {units}.",
+            "Correct Units in the sidecar of the phase image, or remove it.",
+        )

@@ -27,7 +27,7 @@ from pipelines.water_fat.separation.spectra import fat_spectrum
 from pipelines.water_fat.separation.t1_correction import correct_t1, t1_weighting
 from pipelines.water_fat.separation.to_real import percent
 from pipelines.water_fat.separation.two_point import separate_two_points
-from pipelines.water_fat.swaps import detect_swaps
+from pipelines.water_fat.swaps import detect_swaps, without_shell
 
 # Voxels of the body count as tissue from this multiple of the noise on; cortical bone and air do
 # not, and have no fat fraction.
@@ -59,7 +59,8 @@ class SeparationResult:
     limbs : Limbs
     swaps : DataFrame
         Judgement of every limb and slice of the result, see
-        :func:`pipelines.water_fat.swaps.detect_swaps`.
+        :func:`pipelines.water_fat.swaps.detect_swaps`; a limb that other evidence decides is no
+        swap for want of fat under its skin.
     method : str
         Path that was taken.
     spectrum : str
@@ -290,6 +291,9 @@ def _result(
     assert ff is not None
     assert water_map is not None
     assert fat_map is not None
+    swaps = detect_swaps(ff, anatomy.body, anatomy.limbs, anatomy.affine)
+    if solution.decision is not None and solution.decision.certain:
+        swaps = without_shell(swaps)
     return SeparationResult(
         ff=ff,
         water=water_map,
@@ -299,7 +303,7 @@ def _result(
         doubtful=doubtful,
         body=anatomy.body,
         limbs=anatomy.limbs,
-        swaps=detect_swaps(ff, anatomy.body, anatomy.limbs, anatomy.affine),
+        swaps=swaps,
         method=solution.method,
         spectrum=model.spectrum.name,
         precession=solution.precession,
