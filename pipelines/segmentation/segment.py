@@ -1,19 +1,21 @@
 """Segment one scan: images in, labels with sides, confidence and checks out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from pipelines.arrays import Affine, Array, Bool, UInt16
+from pipelines.arrays import Affine, Array, UInt16
 from pipelines.progress import Progress
 from pipelines.quality import Check
 from pipelines.segmentation.channels import ChannelStack, stack_channels
-from pipelines.segmentation.inference.export import Prediction
 from pipelines.segmentation.inference.predict import Segmenter, predict_labels
-from pipelines.segmentation.review.confidence import muscle_confidence, read_calibration
+from pipelines.segmentation.review.confidence import (
+    muscle_confidence,
+    read_calibration,
+    without_removed,
+)
 from pipelines.segmentation.review.continuity import reassign_discontinuous, remove_strays
 from pipelines.segmentation.review.review import Review, Tissue, review_labels
 from pipelines.segmentation.sides.single_limb import find_limbs, limb_columns, predict_single_limb
@@ -114,7 +116,7 @@ def segment(
     if review.removed_ml:
         cut = (labels > 0) & (review.labels == 0)
         cut |= cut.any(axis=(0, 1)) & ~review.labels.any(axis=(0, 1))
-        remaining = _without(prediction, cut)
+        remaining = without_removed(prediction, cut)
         confidence = muscle_confidence(review.labels, remaining, files.labels, calibration)
     checks = [
         *_input_checks(stack, segmenter),
@@ -134,23 +136,6 @@ def segment(
         "BodyPartSlices": _part_slices(review),
     }
     return Segmentation(review.labels, confidence, checks, provenance, review.parts)
-
-
-def _without(prediction: Prediction, removed: Bool) -> Prediction:
-    """Take from the soft volumes the share that went with removed voxels."""
-    size = max(prediction.soft_voxels, default=0) + 1
-    labelled = prediction.labels > 0
-    before, gone = (
-        np.bincount(prediction.labels[where], prediction.probability[where], size)
-        for where in (labelled, labelled & removed)
-    )
-    return replace(
-        prediction,
-        soft_voxels={
-            value: voxels * (1.0 - gone[value] / before[value] if before[value] else 1.0)
-            for value, voxels in prediction.soft_voxels.items()
-        },
-    )
 
 
 def _part_slices(review: Review) -> dict[str, dict[str, list[int]]]:

@@ -29,15 +29,16 @@ class Prediction:
         Probability of the label, 0-255.
     entropy : ndarray of uint8, shape (x, y, z)
         Entropy of the class probabilities, 0-255 (255: all classes equally probable).
-    soft_voxels : mapping of int to float
-        Sum of each label's probability over all voxels: the volume the network would give it if
-        it did not have to decide.
+    soft_voxels : mapping of int to ndarray of float64, shape (1, 1, z)
+        Sum of each label's probability over the voxels of each slice: the volume the network would
+        give it if it did not have to decide. Shape (1, 1, 1), the sum over all voxels, if the
+        network's slices are not those along z.
     """
 
     labels: UInt8 | UInt16
     probability: UInt8
     entropy: UInt8
-    soft_voxels: Mapping[int, float]
+    soft_voxels: Mapping[int, Float64]
 
 
 # Rows of a slice that are worked on at a time: all their classes fit in a processor's cache.
@@ -48,7 +49,7 @@ _ROWS = 32
 class LabelVolume:
     """Prediction on the grid of the scan, in the network's axis order; filled slice by slice.
 
-    Values as in :class:`Prediction`; `soft_voxels` has shape (classes,).
+    Values as in :class:`Prediction`; `soft_voxels` has shape (classes, slices).
     """
 
     labels: UInt8 | UInt16
@@ -65,7 +66,7 @@ def empty_volume(axes: Sequence[AxisMap], n_classes: int) -> LabelVolume:
         np.zeros(shape, np.uint8) if small else np.zeros(shape, np.uint16),
         np.full(shape, UNIT_STEPS, np.uint8),
         np.zeros(shape, np.uint8),
-        np.zeros(n_classes, np.float64),
+        np.zeros((n_classes, shape[0]), np.float64),
     )
 
 
@@ -122,7 +123,7 @@ def _write(volume: LabelVolume, index: tuple[int | slice, ...], logits: Float32)
     volume.labels[index] = label
     volume.probability[index] = _as_uint8(1 / total)
     volume.entropy[index] = _as_uint8(entropy)
-    volume.soft_voxels += probabilities.sum(axis=(1, 2))
+    volume.soft_voxels[:, index[0]] += probabilities.sum(axis=(1, 2))
 
 
 def _as_uint8(fraction: Float32) -> UInt8:

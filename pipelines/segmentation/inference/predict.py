@@ -11,12 +11,14 @@ import functools
 import math
 import operator
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.arrays import Affine, Float32, Floating
+import numpy as np
+
+from pipelines.arrays import Affine, Float32, Float64, Floating
 from pipelines.errors import DataError, DeviceError, ModelError
 from pipelines.geometry import check_affine
 from pipelines.progress import Progress
@@ -265,8 +267,18 @@ def predict_labels(
         from_network_order(array, orientation, plan.transpose)
         for array in (volume.labels, volume.probability, volume.entropy)
     )
-    soft = {value: float(v) for value, v in enumerate(volume.soft_voxels) if value > 0}
+    soft = {
+        value: _per_slice(slices, orientation, plan.transpose)
+        for value, slices in enumerate(volume.soft_voxels)
+        if value > 0
+    }
     return Prediction(labels, probability, entropy, soft)  # type: ignore[arg-type]
+
+
+def _per_slice(slices: Float64, orientation: str, transpose: Sequence[int]) -> Float64:
+    """Return sums of the network's slices along z; added up if they lie along another axis."""
+    soft = from_network_order(slices[:, None, None], orientation, transpose).astype(np.float64)
+    return soft if soft.shape[:2] == (1, 1) else soft.sum(keepdims=True)
 
 
 def _logits(

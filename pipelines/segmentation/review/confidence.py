@@ -7,7 +7,7 @@ model on cases with known truth, turns the score into a predicted Dice.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -192,8 +192,26 @@ def muscle_confidence(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def without_removed(prediction: Prediction, removed: Bool) -> Prediction:
+    """Take from each slice's soft volumes the share that went with removed voxels."""
+    soft_voxels = {}
+    for value, soft in prediction.soft_voxels.items():
+        axes = tuple(axis for axis in range(removed.ndim) if soft.shape[axis] == 1)
+        own = np.where(prediction.labels == value, prediction.probability, 0)
+        before, gone = (
+            values.sum(axis=axes, keepdims=True, dtype=np.float64)
+            for values in (own, np.where(removed, own, 0))
+        )
+        # Where a slice has none of the label, its probability goes with the area.
+        share = np.divide(
+            gone, before, out=removed.mean(axis=axes, keepdims=True), where=before > 0
+        )
+        soft_voxels[value] = soft * (1.0 - share)
+    return replace(prediction, soft_voxels=soft_voxels)
+
+
 def _totals(
-    soft_voxels: Mapping[int, float], label_map: Sequence[Label]
+    soft_voxels: Mapping[int, Float64], label_map: Sequence[Label]
 ) -> dict[tuple[str, str], tuple[float, bool]]:
     """Return each muscle's and side's probability sum, and whether it covers both sides."""
     totals: dict[tuple[str, str], tuple[float, bool]] = {}
@@ -203,7 +221,8 @@ def _totals(
         shared = label.side == "both"
         for side in ("left", "right") if shared else (label.side,):
             before = totals.get((label.muscle, side), (0.0, shared))[0]
-            totals[label.muscle, side] = (before + soft_voxels.get(label.value, 0.0), shared)
+            found = float(soft_voxels[label.value].sum()) if label.value in soft_voxels else 0.0
+            totals[label.muscle, side] = (before + found, shared)
     return totals
 
 

@@ -73,7 +73,12 @@ def test_volumes_that_change_hands_or_go_are_told(trained_folder, tmp_path, monk
     wrong = truth.copy()
     wrong[40:52, 15:30, 0] = 1  # a section of gracilis taken for rectus femoris: 12 x 15 voxels
     wrong[30, 36:40, 3] = 1  # 4 voxels away from the rest
-    sure = Prediction(wrong, np.full_like(wrong, 255), np.zeros_like(wrong), {1: 1.0, 2: 1.0})
+    sure = Prediction(
+        wrong,
+        np.full_like(wrong, 255),
+        np.zeros_like(wrong),
+        {v: np.ones((1, 1, 1)) for v in (1, 2)},
+    )
     monkeypatch.setattr("pipelines.segmentation.segment.predict_labels", lambda *arguments: sure)
     images = {"water": channels[0], "fat": channels[1]}
     found = segment(images, affine, load(trained_folder, tmp_path))

@@ -14,6 +14,7 @@ from pipelines.segmentation.review.confidence import (
     fit_calibration,
     muscle_confidence,
     read_calibration,
+    without_removed,
     write_calibration,
 )
 
@@ -27,7 +28,7 @@ def prediction(labels, probability, soft, entropy=0):
         np.zeros(shape, np.uint8),
         np.broadcast_to(np.uint8(probability), shape),
         np.broadcast_to(np.uint8(entropy), shape),
-        soft,
+        {value: np.full((1, 1, 1), total) for value, total in soft.items()},
     )
 
 
@@ -54,6 +55,21 @@ def test_certain_prediction_expects_a_perfect_dice():
         np.testing.assert_allclose(table[name], 1.0)
     np.testing.assert_allclose(table["mean_entropy"], 0.0)
     assert table["expected_dice"].isna().all()
+
+
+def test_soft_volume_goes_with_the_slices_and_voxels_that_are_removed():
+    labels = np.zeros((10, 10, 4), np.uint8)
+    labels[:4, :, 1:3] = 1  # 40 voxels in each of two slices
+    soft = np.array([5.0, 50.0, 45.0, 30.0]).reshape(1, 1, 4)
+    found = Prediction(labels, np.full_like(labels, 255), np.zeros_like(labels), {1: soft})
+    removed = np.zeros(labels.shape, bool)
+    removed[:, :, 2:] = True
+    removed[:1, :, 1] = True
+    kept = without_removed(found, removed).soft_voxels[1]
+    np.testing.assert_allclose(kept.ravel(), [5.0, 50.0 * 0.75, 0.0, 0.0])
+    total = Prediction(labels, found.probability, found.entropy, {1: np.full((1, 1, 1), 130.0)})
+    kept = without_removed(total, removed).soft_voxels[1]
+    assert kept.item() == pytest.approx(130.0 * 30 / 80)
 
 
 def test_probability_outside_is_shared_by_size():

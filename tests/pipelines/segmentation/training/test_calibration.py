@@ -36,7 +36,10 @@ def score(thigh, monkeypatch, *, shift, certainty):
         np.testing.assert_allclose(np.diag(affine)[:2], 1.25)
         labels = np.roll(scans[-1].classes, shift, axis=1)
         probability = np.full(labels.shape, round(certainty * UNIT_STEPS), np.uint8)
-        soft = {value: certainty * float((labels == value).sum()) for value in MUSCLES}
+        soft = {
+            value: certainty * (labels == value).sum(axis=(0, 1), keepdims=True)
+            for value in MUSCLES
+        }
         return Prediction(labels, probability, np.zeros_like(probability), soft)
 
     monkeypatch.setattr(calibration, "draw_scan", remember)
@@ -68,7 +71,7 @@ def test_muscle_without_truth_has_dice_zero(simple_thigh, monkeypatch):
         labels = np.zeros(images.shape[1:], np.uint8)
         labels[100:120, 80:100] = labels[170:190, 80:100] = 4
         sure = np.full(labels.shape, UNIT_STEPS, np.uint8)
-        return Prediction(labels, sure, np.zeros_like(sure), {4: 1.0})
+        return Prediction(labels, sure, np.zeros_like(sure), {4: np.ones((1, 1, 1))})
 
     monkeypatch.setattr(calibration, "predict_labels", invent)
     sampler = Sampler([thigh], NoiseBank(1), 4, RANGES)
