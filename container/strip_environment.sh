@@ -20,7 +20,7 @@ find "$packages"/torch/lib \( -name '*.a' -o -name '*_test.so' -o -name 'libback
 # OpenVINO runs on the CPU here; its plugins for Intel GPUs and NPUs need drivers of the host.
 find "$packages"/openvino/libs \( -name 'libopenvino_intel_[gn]pu_*' -o -name cache.json \) -delete
 
-# OpenVINO's reports to its makers: nothing here tells anybody anything. It works without.
+# OpenVINO's reports to its makers, which MyoMIDS never lets it load.
 rm -rf "$packages"/openvino_telemetry*
 
 # Headers for compiling against packages, and symbols for debuggers.

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import openvino as ov
 
 from pipelines.arrays import Float32
 from pipelines.errors import DeviceError
 from pipelines.segmentation.catalogue.model_files import ModelFiles
+from pipelines.segmentation.inference.openvino_runtime import ov
 from pipelines.segmentation.plans.network_plan import NetworkPlan
 
 Precision = Literal["f32", "bf16"]

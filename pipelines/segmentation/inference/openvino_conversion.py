@@ -1,8 +1,4 @@
-"""Convert a network from PyTorch to OpenVINO (imports torch).
-
-The conversion goes through OpenVINO's PyTorch front end directly: ``openvino.convert_model`` would
-report every use to its makers over the network.
-"""
+"""Convert a network from PyTorch to OpenVINO, with its PyTorch front end (imports torch)."""
 
 import logging
 import warnings
@@ -10,12 +6,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import openvino as ov
 import torch
 
 from pipelines.files import folder_beside
 from pipelines.segmentation.catalogue.model_files import ModelFiles
 from pipelines.segmentation.inference.network import build_network, plan_of_checkpoint
+from pipelines.segmentation.inference.openvino_runtime import ov
 from pipelines.segmentation.plans.network_plan import NetworkPlan
 
 logger = logging.getLogger(__name__)

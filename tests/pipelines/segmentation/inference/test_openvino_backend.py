@@ -5,7 +5,6 @@ import sys
 from types import SimpleNamespace
 
 import numpy as np
-import openvino as ov
 import pytest
 import torch
 
@@ -16,6 +15,7 @@ from pipelines.segmentation.catalogue.registry import read_registry
 from pipelines.segmentation.inference import openvino_backend, openvino_conversion
 from pipelines.segmentation.inference.openvino_backend import CompiledNetwork, choose_precision
 from pipelines.segmentation.inference.openvino_conversion import convert_to_folder
+from pipelines.segmentation.inference.openvino_runtime import ov
 from pipelines.segmentation.inference.predict import load_segmenter, predict_labels
 from tests.pipelines.segmentation.catalogue.test_model_files import register
 from tests.pipelines.segmentation.tiny_models import SPACING, disc_scan, plans, write_model
