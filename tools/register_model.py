@@ -22,10 +22,9 @@ from pipelines.files import sha256
 from pipelines.segmentation.catalogue.model_archive import find_checkpoints, find_results_folder
 from pipelines.segmentation.catalogue.model_files import open_model
 from pipelines.segmentation.catalogue.registry import read_registry
-from pipelines.segmentation.review.confidence import CALIBRATION_FILE
+from pipelines.segmentation.catalogue.trust import CONVERTED_FOLDER, checksums_of_read
 
 OWN = Path(__file__).resolve().parents[1] / "pipelines" / "segmentation" / "registry.json"
-SHIPPED = "openvino"
 
 
 def main() -> None:
@@ -38,12 +37,12 @@ def main() -> None:
     content = json.loads(options.registry.read_text(encoding="utf-8"))
     entry = next(model for model in content["models"] if model["name"] == options.name)
     folder = find_results_folder(options.registry.parent / entry["path"])
-    shutil.rmtree(folder / SHIPPED, ignore_errors=True)
+    shutil.rmtree(folder / CONVERTED_FOLDER, ignore_errors=True)
     if options.openvino:
         convert(f"{options.name}={folder}", folder, options.registry)
-    files = [folder / "dataset.json", folder / "plans.json", *find_checkpoints(folder)]
-    files += sorted((folder / SHIPPED).glob("*")) + sorted(folder.glob(CALIBRATION_FILE))
-    entry["files"] = {file.relative_to(folder).as_posix(): sha256(file) for file in files}
+    entry["files"] = checksums_of_read(folder, find_checkpoints(folder))
+    for file in sorted((folder / CONVERTED_FOLDER).glob("*")):
+        entry["files"][file.relative_to(folder).as_posix()] = sha256(file)
     options.registry.write_text(as_text(content), encoding="utf-8")
     for name, checksum in entry["files"].items():
         print(checksum, name)
@@ -58,7 +57,7 @@ def convert(model: str, folder: Path, registry_file: Path) -> None:
     name = model.partition("=")[0]
     unchecked = registry.without_checksums(name)
     files = open_model(model, unchecked, cache_dir=folder, trust_model=True)
-    convert_to_folder(files, folder / SHIPPED)
+    convert_to_folder(files, folder / CONVERTED_FOLDER)
 
 
 def as_text(content: object) -> str:

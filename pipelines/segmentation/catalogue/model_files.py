@@ -1,8 +1,4 @@
-"""Find a model's files, decide whether they may be loaded, and read what they say. Without torch.
-
-A PyTorch checkpoint can run code when it is loaded. It is therefore opened only if its SHA-256 is
-in a registry the user relies on, or if the user says that the model is trusted.
-"""
+"""Find a model's files, see that they may be loaded, and read what they say. Without torch."""
 
 import hashlib
 import re
@@ -17,7 +13,6 @@ from pipelines.anatomy.vocabulary import Label, muscles
 from pipelines.errors import DataError, ModelError
 from pipelines.files import sha256
 from pipelines.segmentation.catalogue.model_archive import (
-    CHECKPOINT,
     find_checkpoints,
     find_results_folder,
     locate_model,
@@ -28,6 +23,11 @@ from pipelines.segmentation.catalogue.registry import (
     Normalization,
     Registry,
     show_channels,
+)
+from pipelines.segmentation.catalogue.trust import (
+    checksums_of_read,
+    registered_checksums,
+    untrusted,
 )
 from pipelines.segmentation.plans.description import (
     channel_kinds,
@@ -125,7 +125,7 @@ def open_model(
     cache_dir : pathlib.Path
         Folder to unpack an exported zip below.
     trust_model : bool
-        Load checkpoints whose checksum is unknown.
+        Load files whose checksum is unknown.
     label_map : str or None
         Label map that says what the labels mean, instead of the registry's or ``dataset.json``.
 
@@ -143,20 +143,21 @@ def open_model(
     archive_entry: ModelEntry | None = None
     if source.is_file():
         checksum = sha256(source)
-        archive_entry = registry.entry_of(checksum)
+        archive_entry = registry.entry_of_archive(checksum)
         source = unpack_model(source, checksum, cache_dir)
     folder = find_results_folder(source)
     dataset, plans = read_plans(folder)
     checkpoints = find_checkpoints(folder)
-    used = [*checkpoints, folder / "dataset.json", folder / "plans.json"]
-    checksums = {str(path.relative_to(folder).as_posix()): sha256(path) for path in used}
-    by_checkpoint = registry.entry_of(checksums[_relative(checkpoints[0], folder)])
-    if entry is None:
-        entry = archive_entry or by_checkpoint
-    if entry is not None and entry.files:
-        checksums |= _verify(folder, entry, checksums)
-    elif archive_entry is None and by_checkpoint is None and not trust_model:
-        raise _untrusted(checkpoints[0], checksums[_relative(checkpoints[0], folder)])
+    checksums = checksums_of_read(folder, checkpoints)
+    first = checksums[checkpoints[0].relative_to(folder).as_posix()]
+    by_checkpoint = registry.entry_of_file(first)
+    entry = entry or archive_entry or by_checkpoint
+    vouched = trust_model or archive_entry is not None
+    listing = entry if entry is not None and entry.files else by_checkpoint
+    if listing is not None and (listing is entry or not vouched):
+        checksums |= registered_checksums(folder, listing, checksums, vouched=vouched)
+    elif not vouched:
+        raise untrusted(checkpoints[0], first)
     configuration = entry.configuration if entry else None
     if configuration is None and (match := _FOLDER_NAME.fullmatch(folder.name)):
         configuration = match["configuration"]
@@ -183,45 +184,6 @@ def open_model(
         neighbour_weight=entry.neighbour_weight if entry else 0.0,
         bf16_verified=entry.bf16_verified if entry else False,
     )
-
-
-def _verify(folder: Path, entry: ModelEntry, checksums: Mapping[str, str]) -> Mapping[str, str]:
-    """Compare every registered file with its checksum; return the registered ones."""
-    for relative, expected in entry.files.items():
-        path = folder / relative
-        if not path.is_file():
-            raise ModelError(
-                f"Model {entry.name} {entry.version} lacks the file {path}.",
-                "Install or download the model again.",
-            )
-        found = checksums.get(relative) or sha256(path)
-        if found != expected:
-            raise ModelError(
-                f"{path} is not the file registered for model {entry.name} {entry.version}: "
-                f"SHA-256 expected {expected}, found {found}.",
-                "Download the model again, or correct the registry file.",
-            )
-    extra = sorted(p for p in checksums if p.endswith(CHECKPOINT) and p not in entry.files)
-    if extra:
-        raise ModelError(
-            f"{folder} has checkpoints that are not registered for model {entry.name}: "
-            f"{', '.join(extra)}.",
-            "Remove them, or list their SHA-256 in a registry file.",
-        )
-    return entry.files
-
-
-def _untrusted(checkpoint: Path, checksum: str) -> ModelError:
-    return ModelError(
-        f"{checkpoint} (SHA-256 {checksum}) is in no model registry; loading it could run code "
-        "hidden in the file.",
-        "If you trust where it comes from, add --trust-model, or list its SHA-256 in a registry "
-        "file and name that with --model-registry.",
-    )
-
-
-def _relative(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()
 
 
 def _labels(

@@ -131,12 +131,15 @@ class Registry:
     default: str
     models: Mapping[str, ModelEntry]
 
-    def entry_of(self, checksum: str) -> ModelEntry | None:
-        """Return the model that a file or archive with this SHA-256 belongs to."""
-        for entry in self.models.values():
-            if checksum == entry.archive_sha256 or checksum in entry.files.values():
-                return entry
-        return None
+    def entry_of_archive(self, checksum: str) -> ModelEntry | None:
+        """Return the model whose exported zip has this SHA-256."""
+        archives = (e for e in self.models.values() if e.archive_sha256 == checksum)
+        return next(archives, None)
+
+    def entry_of_file(self, checksum: str) -> ModelEntry | None:
+        """Return the model that lists a file with this SHA-256."""
+        listed = (e for e in self.models.values() if checksum in e.files.values())
+        return next(listed, None)
 
     def without_checksums(self, name: str) -> "Registry":
         """Return a registry that does not check the files of one model, to register them anew."""

@@ -15,13 +15,12 @@ import numpy as np
 from pipelines.arrays import Float32
 from pipelines.errors import DeviceError
 from pipelines.segmentation.catalogue.model_files import ModelFiles
+from pipelines.segmentation.catalogue.trust import CONVERTED_FOLDER
 from pipelines.segmentation.inference.openvino_runtime import ov
 from pipelines.segmentation.plans.network_plan import NetworkPlan
 
 Precision = Literal["f32", "bf16"]
 
-# Folder of a model that holds networks converted beforehand, one <fold>.xml and .bin each.
-SHIPPED_FOLDER = "openvino"
 # Slices worked on side by side at most: each holds its own activations, tens of MB for the default
 # model and hundreds for large ones.
 MAX_STREAMS = 16
@@ -112,7 +111,7 @@ def _read_or_convert(
     core: Any, files: ModelFiles, plan: NetworkPlan, checkpoint: Path, cache_dir: Path | None
 ) -> Any:
     fold = checkpoint.parent.name
-    shipped = f"{SHIPPED_FOLDER}/{fold}"
+    shipped = f"{CONVERTED_FOLDER}/{fold}"
     if {f"{shipped}.xml", f"{shipped}.bin"} <= set(files.checksums):
         return core.read_model(files.folder / f"{shipped}.xml")
     release = ov.__version__.split("-", maxsplit=1)[0]

@@ -18,9 +18,9 @@ from pipelines.anatomy.vocabulary import Label, label_values
 from pipelines.arrays import Bool, Float64, UInt16
 from pipelines.errors import ModelError
 from pipelines.files import read_json, write_json
+from pipelines.segmentation.catalogue.trust import CALIBRATION
 from pipelines.segmentation.inference.export import UNIT_STEPS, Prediction
 
-CALIBRATION_FILE = "calibration.json"
 # Below this many cases a fitted curve would follow single muscles.
 MIN_CALIBRATION_CASES = 20
 
@@ -70,7 +70,7 @@ def read_calibration(model_folder: Path) -> Calibration | None:
     ModelError
         If the file is malformed.
     """
-    path = model_folder / CALIBRATION_FILE
+    path = model_folder / CALIBRATION
     if not path.is_file():
         return None
     try:
@@ -121,7 +121,7 @@ def fit_calibration(scores: Float64, dice: Float64, source: str) -> Calibration:
 
 def write_calibration(calibration: Calibration, model_folder: Path) -> Path:
     """Write a calibration beside a model's weights; returns the file."""
-    path = model_folder / CALIBRATION_FILE
+    path = model_folder / CALIBRATION
     points = [
         [round(s, 5), round(d, 5)]
         for s, d in zip(calibration.scores, calibration.dice, strict=True)

@@ -164,6 +164,42 @@ def test_registered_facts_with_files_from_elsewhere(tmp_path):
     assert files.folder == folder
 
 
+@pytest.mark.parametrize("how", ["{folder}", "discs", "discs={folder}"])
+def test_an_entry_must_list_every_file_that_is_read(tmp_path, how):
+    folder = fake_model(tmp_path)
+    (folder / "calibration.json").write_text("{}")
+    listed = {CHECKPOINT: sha256(folder / CHECKPOINT)}
+    registry = register(tmp_path / "ours.json", folder, files=listed)
+    model = how.format(folder=folder)
+    with pytest.raises(ModelError) as caught:
+        open_model(model, registry, cache_dir=tmp_path)
+    assert caught.value.message == (
+        "The registry entry of model discs does not list the SHA-256 of calibration.json, "
+        f"dataset.json, plans.json in {folder}, so nothing there is trusted: what stands beside a "
+        "checkpoint decides what is done with it."
+    )
+    assert "tools/register_model.py" in caught.value.hint
+    files = open_model(model, registry, cache_dir=tmp_path, trust_model=True)
+    assert files.checksums["calibration.json"] == sha256(folder / "calibration.json")
+
+
+def test_a_known_checkpoint_vouches_for_nothing_beside_it(tmp_path):
+    folder = fake_model(tmp_path / "known")
+    registry = register(tmp_path / "ours.json", folder)
+    other = fake_model(tmp_path / "other")
+    (other / "plans.json").write_text(json.dumps({**plans(), "plans_name": "changed"}))
+    with pytest.raises(ModelError, match=r"plans\.json is not the file registered for model discs"):
+        open_model(f"bolsterlee_leg16={other}", registry, cache_dir=tmp_path)
+
+
+def test_an_archive_named_like_a_checkpoint_is_not_known(tmp_path):
+    folder = fake_model(tmp_path)
+    digest = sha256(folder / CHECKPOINT)
+    registry = register(tmp_path / "ours.json", folder, files={}, archive_sha256=digest)
+    with pytest.raises(ModelError, match="in no model registry"):
+        open_model(str(folder), registry, cache_dir=tmp_path)
+
+
 @pytest.mark.parametrize("name", ["plans.json", "dataset.json", CHECKPOINT])
 def test_changed_file_is_named_with_both_checksums(tmp_path, name):
     folder = fake_model(tmp_path)

@@ -107,9 +107,10 @@ def test_files_and_archives_are_found_by_checksum(tmp_path):
         tmp_path / "ours.json", {**ENTRY, "files": {"plans.json": "AB" * 32}, "archive_sha256": "c"}
     )
     registry = read_registry(path)
-    assert registry.entry_of("ab" * 32).name == "ours"
-    assert registry.entry_of("c").name == "ours"
-    assert registry.entry_of("d") is None
+    assert registry.entry_of_file("ab" * 32).name == "ours"
+    assert registry.entry_of_archive("c").name == "ours"
+    # An archive is no file of a model: a copy of one named like a checkpoint is not known.
+    assert registry.entry_of_file("c") is registry.entry_of_archive("ab" * 32) is None
 
 
 @pytest.mark.parametrize(
