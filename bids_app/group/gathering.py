@@ -13,7 +13,12 @@ from bids_app.files.reading import checksum
 from bids_app.files.sidecars import read_json_file
 from bids_app.files.tables import read_tsv
 from bids_app.group.own_results import OwnResult, doubts, find_results, read_results
-from bids_app.group.score_doubts import contradictions, similar_diagnoses, undescribed_people
+from bids_app.group.score_doubts import (
+    contradictions,
+    noisy_fat_fractions,
+    similar_diagnoses,
+    undescribed_people,
+)
 from bids_app.group.studies import (
     Study,
     checksums,
@@ -156,7 +161,7 @@ def gather(sources: Sources, names: "MuscleNames") -> Gathered:
     table = ScoreTable.concat(tables)
     doubts += contradictions(table.samples)
     doubts += similar_diagnoses(table.samples["diagnosis"].dropna())
-    return Gathered(table, inputs, origins, long_names, doubts)
+    return Gathered(table, inputs, origins, long_names, list(dict.fromkeys(doubts)))
 
 
 def _check_copies(sources: Sources) -> None:
@@ -228,14 +233,16 @@ def _read_own(own: OwnStudy) -> "tuple[list[ScoreTable], list[str]]":
     """Read our results, one table per study that ``participants.tsv`` names, and any doubts."""
     from pipelines.harmonization.scores.score_table import scores_of_muscle_table
 
-    people = None if own.people is None else read_people_of(own.name, own.people)
+    people, doubtful = (None, []) if own.people is None else read_people_of(own.name, own.people)
     rows = read_results(own.results)
     named = own.name if people is None else studies_of(rows["participant"], people, own.name)
     tables = [
         scores_of_muscle_table(part, study=str(study), source=str(own.root))
         for study, part in rows.assign(study=named).groupby("study", sort=False)
     ]
-    doubtful = undescribed_people(rows["participant"], people, str(own.root))
+    doubtful += undescribed_people(rows["participant"], people, str(own.root))
+    for table in tables:
+        doubtful += noisy_fat_fractions(table.scores, str(own.root))
     return [table if people is None else table.with_people(people) for table in tables], doubtful
 
 

@@ -1,7 +1,7 @@
 """What should be known about gathered scores before they are used: sentences for log and page."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from bids_app.dataset.labels import enumerate_labels
 
@@ -9,6 +9,40 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.harmonization.scores.score_table import ScoreTable
+
+
+def columns_set_aside(text: "pd.DataFrame", described: Mapping[str, Any], source: str) -> list[str]:
+    """Name columns that were not read for another of the same meaning, and units of no column."""
+    from pipelines.harmonization.scores.column_roles import columns_by_role, set_aside
+    from pipelines.harmonization.scores.described import unused_units
+
+    aside = set_aside(text, columns_by_role(text, source))
+    sentences = [
+        f"{source}: column {other} is not read, because column {used} means the same and is the "
+        "one that BIDS defines."
+        for other, used in aside.items()
+    ]
+    if unused := unused_units(described, [str(column) for column in text]):
+        sentences.append(
+            f"{source}: its JSON file gives units of columns it does not have: "
+            f"{enumerate_labels(unused)}."
+        )
+    return sentences
+
+
+def noisy_fat_fractions(scores: "pd.DataFrame", source: str) -> list[str]:
+    """Name fat fractions that lie outside 0 to 100 %, but not far."""
+    from pipelines.harmonization.scores.score_units import outside_percent
+
+    outside = scores[outside_percent(scores)]
+    if outside.empty:
+        return []
+    first = outside.iloc[0]
+    return [
+        f"{source}: {len(outside)} fat fraction(s) lie a little outside 0 to 100 %, as noise can "
+        f"put them, and are used as they are; the first: row {first['row']}, column "
+        f"{first['column']}, {first['score']:.4g} %."
+    ]
 
 
 def unscored_rows(text: "pd.DataFrame", table: "ScoreTable", source: str) -> list[str]:
@@ -52,13 +86,24 @@ def contradictions(samples: "pd.DataFrame") -> list[str]:
 
 
 def similar_diagnoses(diagnoses: Iterable[str]) -> list[str]:
-    """Name diagnoses that differ in case, spaces or punctuation only: they count as different."""
+    """Name diagnoses that differ in case, spaces or punctuation only: they count as different.
+
+    Numbers are named too: they are codes, which each study may use for another diagnosis.
+    """
+    from pipelines.harmonization.scores.people import is_code
+
     spellings: dict[str, set[str]] = {}
     for name in diagnoses:
         plain = "".join(filter(str.isalnum, name.casefold()))
         spellings.setdefault(plain, set()).add(name)
-    return [
+    sentences = [
         f"Diagnoses that may be one are taken as different: {', '.join(sorted(names))}."
         for names in spellings.values()
         if len(names) > 1
     ]
+    if codes := sorted(filter(is_code, spellings)):
+        sentences.append(
+            f"Diagnoses that are numbers count as the same in all studies: {', '.join(codes)}. Say "
+            "in participants.json below diagnosis and Levels what they mean."
+        )
+    return sentences

@@ -17,7 +17,12 @@ from bids_app.files.provenance import bids_uri
 from bids_app.files.reading import checksum, read_bytes
 from bids_app.files.sidecars import read_json_file
 from bids_app.files.tables import read_tsv
-from bids_app.group.score_doubts import undescribed_people, unscored_rows
+from bids_app.group.score_doubts import (
+    columns_set_aside,
+    noisy_fat_fractions,
+    undescribed_people,
+    unscored_rows,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,11 +88,11 @@ def read_study(study: Study, names: "MuscleNames") -> "tuple[list[ScoreTable], l
 
     Errors name file, row and column.
     """
-    from pipelines.harmonization.scores.people import columns_by_role
+    from pipelines.harmonization.scores.column_roles import columns_by_role
     from pipelines.harmonization.scores.reading import read_scores
 
-    people = read_people_of(study.name, study.root)
-    tables, doubts = [], []
+    people, doubts = read_people_of(study.name, study.root)
+    tables = []
     for path, described in study.tables.items():
         text, source = read_tsv(path), bids_uri(path, study.root, study.name)
         roles = columns_by_role(text, source)
@@ -99,17 +104,20 @@ def read_study(study: Study, names: "MuscleNames") -> "tuple[list[ScoreTable], l
             text,
             scale=_text_of(described, "Scale", sidecar),
             units=_text_of(described, "Units", sidecar),
+            described=described,
             study=study.name,
             source=source,
             names=names,
         )
         tables.append(table if people is None else table.with_people(people))
+        doubts += columns_set_aside(text, described, source)
         doubts += unscored_rows(text, table, source)
+        doubts += noisy_fat_fractions(table.scores, source)
         doubts += undescribed_people(table.samples["participant"], people, source)
     return tables, doubts
 
 
-def read_people_of(name: str, root: Path) -> "pd.DataFrame | None":
+def read_people_of(name: str, root: Path) -> "tuple[pd.DataFrame | None, list[str]]":
     """Read ``participants.tsv`` and ``sessions.tsv`` (of the dataset or of each participant).
 
     Parameters
@@ -121,30 +129,42 @@ def read_people_of(name: str, root: Path) -> "pd.DataFrame | None":
 
     Returns
     -------
-    DataFrame or None
+    people : DataFrame or None
         As :func:`~.people.read_people`; None if there is no such table.
+    doubts : list of str
+        Which columns were not read.
 
     Raises
     ------
     AppError, PipelineError
-        If a table is damaged or holds an impossible value, or two tables describe the same.
+        If a table or its sidecar is damaged or holds an impossible value, or two tables describe
+        the same.
     """
     import pandas as pd
 
-    from pipelines.harmonization.scores.people import column_role, read_people
+    from pipelines.harmonization.scores.column_roles import column_role
+    from pipelines.harmonization.scores.people import read_people
 
-    parts = []
+    parts, doubts = [], []
     for path in _people_files(root):
         table, source = read_tsv(path), bids_uri(path, root, name)
         if path.parent != root and "participant" not in map(column_role, map(str, table)):
             # BIDS keeps a participant's sessions in a file of their own, without their label.
             table.insert(0, "participant_id", path.parent.name)
-        parts.append(read_people(table, source).assign(source=source))
+        described = _description_of_people(path, root)
+        parts.append(read_people(table, source, described).assign(source=source))
+        doubts += columns_set_aside(table, described, source)
     if not parts:
-        return None
+        return None, []
     people = pd.concat(parts, ignore_index=True)
     _check_described_once(people)
-    return people.drop(columns="source")
+    return people.drop(columns="source"), doubts
+
+
+def _description_of_people(path: Path, root: Path) -> dict[str, Any]:
+    """Return what JSON files say of the columns of a table about people, the nearest last."""
+    inherited = {} if path.parent == root else _read_sidecar(root / "sessions.json")
+    return {**inherited, **_read_sidecar(path.with_suffix(".json"))}
 
 
 def _check_described_once(people: "pd.DataFrame") -> None:
@@ -195,9 +215,11 @@ def is_there(path: Path) -> bool:
 
 def diagnosis_names(root: Path) -> dict[str, str]:
     """Return the full names of diagnoses: ``Levels`` of their column in ``participants.json``."""
-    column = _read_sidecar(root / "participants.json").get("diagnosis")
-    levels = column.get("Levels") if isinstance(column, dict) else None
-    return {str(k): str(v) for k, v in levels.items()} if isinstance(levels, dict) else {}
+    from pipelines.harmonization.scores.described import levels_of
+    from pipelines.harmonization.scores.people import is_code
+
+    levels = levels_of(_read_sidecar(root / "participants.json"), "diagnosis")
+    return {name: text for name, text in levels.items() if not is_code(name)}
 
 
 def checksums(study: Study) -> dict[str, str]:
@@ -208,7 +230,7 @@ def checksums(study: Study) -> dict[str, str]:
 
 def _has_scale_column(path: Path) -> bool:
     """Look for a column of scales without reading the rows of a table."""
-    from pipelines.harmonization.scores.people import column_role
+    from pipelines.harmonization.scores.column_roles import column_role
 
     header = read_bytes(path, _HEADER).decode("utf-8-sig", errors="replace").splitlines()[:1]
     names = (name.strip().strip('"') for line in header for name in line.split("\t"))

@@ -100,7 +100,7 @@ def _scores(settings: Settings, result: OwnResult) -> "NativeScores | None":
     if rows.empty:
         return None
     table = scores_of_muscle_table(rows, study=INPUT_NAME, source=INPUT_NAME)
-    people = read_people_of(INPUT_NAME, settings.bids_dir)
+    people, _ = read_people_of(INPUT_NAME, settings.bids_dir)
     if people is not None:
         # A study named in participants.tsv plays no part for one session.
         table = table.with_people(people.assign(study=""))

@@ -71,7 +71,8 @@ def checked_scales(values: Float64, scale_names: Objects) -> Iterator[tuple[Scal
 
 def _check_range(values: Float64, scale: Scale) -> None:
     """Raise a DataError if a score lies outside its scale (NaN is no score)."""
-    outside = (values < scale.lowest - _TOLERANCE) | (values > scale.highest + _TOLERANCE)
+    slack = scale.noise + _TOLERANCE
+    outside = (values < scale.lowest - slack) | (values > scale.highest + slack)
     if outside.any():
         raise DataError(
             f"Score {values[outside].flat[0]:g} lies outside scale {scale.name} "

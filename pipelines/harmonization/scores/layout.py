@@ -7,8 +7,8 @@ import pandas as pd
 
 from pipelines.anatomy.label_names import split_side
 from pipelines.errors import DataError, quoted
+from pipelines.harmonization.scores.column_roles import column_role, columns_by_role
 from pipelines.harmonization.scores.names import MuscleNames, ScoreSide
-from pipelines.harmonization.scores.people import column_role, columns_by_role
 
 # Columns that one message names.
 _MOST_NAMED = 10

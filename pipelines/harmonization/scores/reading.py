@@ -1,6 +1,6 @@
 """Read tables of scores as other people write them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,21 +9,13 @@ import pandas as pd
 from pipelines.arrays import Float64, Int64, Objects
 from pipelines.errors import DataError, quoted, shortened
 from pipelines.harmonization.scores.cells import LETTER_SCALE, parse_scores
+from pipelines.harmonization.scores.described import Described
 from pipelines.harmonization.scores.layout import ScoreLayout, read_layout
 from pipelines.harmonization.scores.names import MuscleNames, default_names
 from pipelines.harmonization.scores.people import line_numbers, read_labels, read_people
-from pipelines.harmonization.scores.scales import MEASURED, scales
+from pipelines.harmonization.scores.scales import scales
 from pipelines.harmonization.scores.score_table import LONG_COLUMNS, ScoreTable
-
-UNITS: Mapping[str, float] = {
-    "percent": 1.0,
-    "%": 1.0,
-    "fraction": 100.0,
-    "1": 100.0,
-    "permille": 0.1,
-    "‰": 0.1,
-}
-"""Units in which fat fractions may be declared, and their size in percent."""
+from pipelines.harmonization.scores.score_units import check_ranges, column_units, in_percent
 
 
 def read_scores(
@@ -33,6 +25,7 @@ def read_scores(
     source: str,
     scale: str | None = None,
     units: str | None = None,
+    described: Described | None = None,
     names: MuscleNames | None = None,
 ) -> ScoreTable:
     """Read a table with one row per participant and session and one column per muscle and side.
@@ -50,7 +43,10 @@ def read_scores(
     scale : str, optional
         Scale of all rows; not needed if the table has a column ``scale``.
     units : str, optional
-        Unit of fat fractions, one of ``UNITS``; percent if not given.
+        Unit of fat fractions (``units.tsv``) in columns that name none; percent if not given.
+    described : mapping of str to Any, optional
+        Content of the JSON file beside the table: ``Units`` of score columns and of the age,
+        ``Levels`` of codes (:mod:`.described`).
     names : MuscleNames, optional
         Known names of muscles; those of the package if not given.
 
@@ -72,8 +68,9 @@ def read_scores(
     scale_names = _read_scales(table, layout, scale, source, lines)
     cells = table[list(layout.muscles)]
     values = parse_scores(cells, scale_names == LETTER_SCALE, source, lines)
-    values = _to_percent(values, scale_names, units, source, lines)
-    _check_ranges(values, cells, scale_names, source, lines)
+    own = column_units(list(layout.muscles), scale_names, units, described or {}, source)
+    values = in_percent(values, scale_names, own, source, lines)
+    check_ranges(values, cells, scale_names, own, source=source, lines=lines)
     studies = read_labels(table, layout.roles.get("study"), "", source)
     keys = pd.DataFrame(
         {
@@ -87,7 +84,7 @@ def read_scores(
     _check_rows(keys, source)
     if np.isnan(values).all():
         raise DataError(f"{source} holds no score, only n/a.", "Fill it, or remove the file.")
-    people = read_people(table, source).assign(study=keys["study"])
+    people = read_people(table, source, described).assign(study=keys["study"])
     return ScoreTable.from_long(_long(keys, values, layout, source), people)
 
 
@@ -122,59 +119,6 @@ def _read_scales(
             "Remove one of the two.",
         )
     return given
-
-
-def _to_percent(
-    values: Float64,
-    scale_names: Objects,
-    units: str | None,
-    source: str,
-    lines: Int64,
-) -> Float64:
-    """Bring fat fractions to percent, and refuse what looks like undeclared fractions."""
-    if units is not None and units not in UNITS:
-        raise DataError(
-            f"{source}: unknown unit {quoted(units)}.", f"Known units: {', '.join(UNITS)}."
-        )
-    rows = scale_names == MEASURED
-    if units is not None:
-        return np.where(rows[:, None], values * UNITS[units], values)
-    highest = np.max(np.nan_to_num(values, nan=0.0), axis=1)
-    fraction = rows & (highest > 0) & (highest <= 1)
-    if fraction.any():
-        where = source if fraction[rows].all() else f"{source}, row {lines[fraction][0]}"
-        raise DataError(
-            f"{where}: all fat fractions are below 1, so they seem to be fractions and not "
-            "percent.",
-            "Declare the unit in the JSON file beside the table ('Units': 'fraction', or "
-            "'percent' if they are percent), and keep one unit per table.",
-        )
-    return values
-
-
-def _check_ranges(
-    values: Float64,
-    cells: pd.DataFrame,
-    scale_names: Objects,
-    source: str,
-    lines: Int64,
-) -> None:
-    present = {name: scales()[name] for name in dict.fromkeys(scale_names.tolist())}
-    lowest = np.array([present[name].lowest for name in scale_names])[:, None]
-    highest = np.array([present[name].highest for name in scale_names])[:, None]
-    outside = (values < lowest) | (values > highest)
-    if outside.any():
-        rows, columns = np.nonzero(outside)
-        scale = present[scale_names[rows[0]]]
-        others = len(rows) - 1
-        raise DataError(
-            f"{source}, row {lines[rows[0]]}, column {quoted(cells.columns[columns[0]])}: "
-            f"{shortened(cells.iat[rows[0], columns[0]])} lies outside scale {scale.name} "
-            f"({scale.lowest:g} to {scale.highest:g})"
-            f"{f'; so do {others} more cells' if others else ''}.",
-            "Correct the score or the scale. One row has one scale: give scores on another scale "
-            "their own table.",
-        )
 
 
 def _check_rows(keys: pd.DataFrame, source: str) -> None:

@@ -22,6 +22,9 @@ class Scale:
         Scores of a normal and of a completely replaced muscle.
     grades : tuple of int
         The grades readers may give; empty for a measured quantity.
+    noise : float
+        How far outside measured values may lie: noise and T1 weighting put fat fractions below 0
+        and above 100 %, and to clip them would bias means. 0 for grades.
     description : str
         What the grades mean.
     """
@@ -30,6 +33,7 @@ class Scale:
     lowest: float
     highest: float
     grades: tuple[int, ...]
+    noise: float
     description: str
 
 
@@ -42,6 +46,7 @@ def scales() -> Mapping[str, Scale]:
             float(row["lowest"]),
             float(row["highest"]),
             () if row["grades"] == "n/a" else tuple(int(g) for g in row["grades"].split()),
+            float(row["noise"]),
             row["description"],
         )
         for row in package_rows(__package__, "scales.tsv")

@@ -241,6 +241,12 @@ def test_a_score_outside_its_scale_is_refused(scale, score) -> None:
         fit_harmonization(native).transform(native)
 
 
+def test_fat_fractions_that_noise_put_outside_the_scale_are_used_as_they_are() -> None:
+    native = native_of(np.array([[101.0, 50.0, -1.0]]), ["FF"])
+    features = fit_harmonization(native).transform(native)[0]
+    assert features[:4] == pytest.approx([101 - 24.5, 0.0, -1 - 75.5, 50.0])
+
+
 def test_an_unknown_scale_is_refused() -> None:
     native = native_of(np.ones((1, 1)), ["0-9"])
     with pytest.raises(DataError, match="Unknown scale '0-9'"):

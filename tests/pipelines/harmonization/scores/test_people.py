@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.harmonization.scores.people import column_role, read_people
+from pipelines.harmonization.scores.people import read_people
 
 
 def people(**columns):
@@ -61,7 +61,74 @@ def test_a_label_that_would_break_a_line_is_named(label) -> None:
         read_people(table, "participants.tsv")
 
 
-def test_roles_of_columns_do_not_depend_on_their_spelling() -> None:
-    assert column_role(" Age at Scan ") == "age"
-    assert column_role("Acq-Time") == "ignore"
-    assert column_role("soleus") is None
+def described_people(described, **columns):
+    n = len(next(iter(columns.values())))
+    ids = [f"sub-{i}" for i in range(n)]
+    table = pd.DataFrame({"participant_id": ids, **columns})
+    return read_people(table, "participants.tsv", described)
+
+
+@pytest.mark.parametrize(
+    ("unit", "given", "years"),
+    [
+        ("months", ["18", "1440", "n/a", "1068+"], [1.5, 120, np.nan, 89]),
+        ("weeks", ["522"], [522 * 7 / 365.25]),
+        ("days", ["1461"], [4]),
+        ("years", ["4"], [4]),
+    ],
+)
+def test_ages_are_read_in_the_unit_that_is_declared(unit, given, years) -> None:
+    ages = described_people({"age": {"Units": unit}}, age=given)["age"]
+    np.testing.assert_allclose(ages, years, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("described", "columns", "message"),
+    [
+        (
+            {"age": {"Units": "months"}},
+            {"age": ["30", "1441"]},
+            "participants.tsv, row 3, column 'age': '1441' is no age in months (0 to 1440).",
+        ),
+        (
+            {"age": {"Units": "moons"}},
+            {"age": ["30"]},
+            "participants.tsv, column 'age' in the JSON file beside it: unknown unit 'moons'.",
+        ),
+        (
+            {"sex": {"Levels": {"1": "male", "2": "female"}}},
+            {"sex": ["1", "2", "3"]},
+            "participants.tsv, row 4, column 'sex': '3' is no sex.",
+        ),
+        (
+            {"sex": {"Levels": {"1": "left-handed"}}},
+            {"sex": ["1"]},
+            "Levels say that '1' means 'left-handed', which is not one of male, female and other.",
+        ),
+        (
+            {"sex": {"Levels": {"M": "female"}}},
+            {"sex": ["M"]},
+            "'M' means 'female', which is not one of male, female and other, or not what 'M' means",
+        ),
+    ],
+)
+def test_what_contradicts_the_json_file_is_named(described, columns, message) -> None:
+    with pytest.raises(DataError) as error:
+        described_people(described, **columns)
+    assert message in error.value.message
+
+
+def test_codes_mean_what_levels_say() -> None:
+    levels = {
+        "1": "Male participants",
+        "2": {"Description": "female"},
+        "9": "unknown",
+        "F": "femme",
+    }
+    found = described_people(
+        {"sex": {"Levels": levels}, "diagnosis": {"Levels": {"1": "SMA", "DMD": "Duchenne"}}},
+        sex=["1", "2", "9", "F", "m"],
+        diagnosis=["1", "2", "DMD", "n/a", "1"],
+    )
+    assert found["sex"].fillna("?").tolist() == ["M", "F", "?", "F", "M"]
+    assert found["diagnosis"].fillna("?").tolist() == ["SMA", "2", "DMD", "?", "SMA"]

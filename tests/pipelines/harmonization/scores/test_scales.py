@@ -23,6 +23,7 @@ def test_every_scale_is_found_under_its_own_name_and_explained() -> None:
         assert scale.name == name
         assert scale.description
         assert scale.lowest < scale.highest
+        assert scale.noise == (5 if name == "FF" else 0)
 
 
 def test_grades_are_ordered_and_reach_both_ends() -> None:
