@@ -40,7 +40,19 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--subject-pattern", help="regular expression; its first group is the person"
     )
-    parser.add_argument("--start-from", type=Path, help="checkpoint whose weights to start from")
+    parser.add_argument(
+        "--start-from",
+        type=Path,
+        help="checkpoint, of a training or a model, whose weights to start from",
+    )
+    parser.add_argument(
+        "--real-cases",
+        type=Path,
+        help="table of labelled real scans to mix in: person, water, fat, labels, label_map",
+    )
+    parser.add_argument(
+        "--real-share", type=float, default=0.35, help="share of real slices among the samples"
+    )
     parser.add_argument("--variants", type=int, default=1, help="completions of each label map")
     parser.add_argument("--epochs", type=int, default=90)
     parser.add_argument("--steps", type=int, default=80, help="steps per epoch")

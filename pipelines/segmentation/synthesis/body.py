@@ -21,10 +21,40 @@ LAYER_RELIEF = (0.2, 0.65)
 LAYER_LEVELS = (0.0, 0.5, 1.0, 1.4)
 LAYER_AT_KNEE = (0.5, 1.6)
 LAYER_ABOVE = (1.0, 1.0, 1.5)
+# Pads of fat under the skin, above the knee and under the buttock: how thick they are, the levels
+# over which they fade, and the directions in which they bulge (degrees, in a leg whose lateral side
+# is at 180; 270 is behind) with their half width.
+PAD_MM = (6.0, 35.0)
+PAD_HALF_LENGTH = (0.12, 0.35)
+PAD_HALF_WIDTH_DEG = (30.0, 75.0)
+KNEE_PAD_LEVELS = (-0.15, 0.25)
+BUTTOCK_PAD_LEVELS = (0.7, 1.15)
+BUTTOCK_PAD_DIRECTION_DEG = (200.0, 310.0)
 # Level above which the thighs merge into the pelvis.
 MERGE_LEVELS = (0.85, 1.35)
 # Radii of what may lie beside or between the thighs (hands, genitals), pixels.
 APPENDAGE_RADII = (6.0, 20.0)
+
+
+@dataclass(frozen=True)
+class Pad:
+    """A pad of fat under the skin of both legs.
+
+    Attributes
+    ----------
+    thickness : float
+        Where it is thickest, mm.
+    level, half_length : float
+        Height along the leg of its middle, and how far it reaches from there.
+    direction, half_width : float
+        Where it lies around the leg, radians; a lateral pad is at pi in either leg.
+    """
+
+    thickness: float
+    level: float
+    half_length: float
+    direction: float
+    half_width: float
 
 
 @dataclass(frozen=True)
@@ -45,6 +75,8 @@ class Wrapping:
         Thickness of the skin.
     appendage : ndarray of bool, shape (x, y)
         A hand or the genitals.
+    pads : tuple of Pad
+        Where the layer is thicker than elsewhere.
     """
 
     layer: Float32
@@ -53,10 +85,16 @@ class Wrapping:
     pelvis_margin: float
     skin_pixels: int
     appendage: Bool
+    pads: tuple[Pad, ...] = ()
 
 
 def draw_wrapping(
-    shape: tuple[int, int], appendage_chance: float, bank: NoiseBank, rng: np.random.Generator
+    shape: tuple[int, int],
+    bank: NoiseBank,
+    rng: np.random.Generator,
+    *,
+    appendage_chance: float,
+    pad_chance: float,
 ) -> Wrapping:
     """Draw the wrapping of a scan of `shape` pixels."""
     thickness = np.exp(rng.normal(np.log(LAYER_MEDIAN_MM), LAYER_LOG_SPREAD))
@@ -75,6 +113,22 @@ def draw_wrapping(
         rng.uniform(3, 15),
         int(rng.integers(1, 3)),
         appendage,
+        _draw_pads(rng) if pad_chance > 0 and rng.random() < pad_chance else (),
+    )
+
+
+def _draw_pads(rng: np.random.Generator) -> tuple[Pad, ...]:
+    """Draw a pad above the knee and one under the buttock."""
+    places = (KNEE_PAD_LEVELS, (0.0, 360.0)), (BUTTOCK_PAD_LEVELS, BUTTOCK_PAD_DIRECTION_DEG)
+    return tuple(
+        Pad(
+            rng.uniform(*PAD_MM),
+            rng.uniform(*levels),
+            rng.uniform(*PAD_HALF_LENGTH),
+            np.deg2rad(rng.uniform(*directions)),
+            np.deg2rad(rng.uniform(*PAD_HALF_WIDTH_DEG)),
+        )
+        for levels, directions in places
     )
 
 
@@ -92,7 +146,7 @@ def wrap_in_skin(
     `sections`, `pelvis` and `right` are (x, y); `depth` is (x, y), in mm.
     """
     share = np.interp(level, LAYER_LEVELS, (wrapping.layer_at_knee, *LAYER_ABOVE))
-    body = depth > -wrapping.layer * share
+    body = depth > -wrapping.layer * share - pad_thickness(wrapping.pads, depth, right, level)
     between = np.zeros_like(body)
     if level > wrapping.merge_level:
         filled = fill_rows(body)
@@ -115,6 +169,25 @@ def wrap_in_skin(
         section[~body] = BACKGROUND
         wrapped.append(section)
     return wrapped
+
+
+def pad_thickness(pads: tuple[Pad, ...], depth: Float32, right: Bool, level: float) -> Float32:
+    """Return by how much (mm) pads widen the fat around each pixel of a section."""
+    thickness = np.zeros(depth.shape, np.float32)
+    x, y = np.ogrid[: depth.shape[0], : depth.shape[1]]
+    near = [pad for pad in pads if abs(level - pad.level) < pad.half_length]
+    for side, lateral in ((~right, 1), (right, -1)):
+        inside = side & (depth > 0)
+        if not near or not inside.any():
+            continue
+        center = [float(axis.mean()) for axis in np.nonzero(inside)]
+        around = np.arctan2(y - center[1], lateral * (x - center[0]))
+        for pad in near:
+            away = np.abs(np.angle(np.exp(1j * (around - pad.direction)))) / pad.half_width
+            height = 1 - abs(level - pad.level) / pad.half_length
+            bump = pad.thickness * height * np.cos(np.pi / 2 * np.minimum(away, 1)) ** 2
+            thickness[side] += bump[side].astype(np.float32)
+    return thickness
 
 
 def fill_rows(body: Bool) -> Bool:

@@ -18,6 +18,10 @@ PATTERN_CHANCES = (0.2, 0.22, 0.15, 0.15, 0.15, 0.13)
 # Healthy people, selectively and generally affected patients: chances of each in a sample.
 COHORT_CHANCES = (0.25, 0.5, 0.25)
 HIGHEST_FAT_FRACTION = 0.95
+# Share of the muscles that are mostly fat where some are, how much fat, and how far sides differ.
+REPLACED_SHARE = (0.2, 0.7)
+REPLACED_FAT_FRACTION = (0.6, 0.95)
+REPLACED_ASYMMETRY = 0.05
 # Fraction of the pattern's range that the boundary between spared and replaced tissue spans.
 SOFTNESS = (0.04, 0.3)
 
@@ -72,6 +76,17 @@ def draw_fat_fractions(rng: np.random.Generator) -> Float32:
         )
     sides = common + rng.normal(0, asymmetry, (2, 256))
     return np.clip(sides, 0.005, HIGHEST_FAT_FRACTION).astype(np.float32)
+
+
+def replace_muscles(fractions: Float32, rng: np.random.Generator) -> Float32:
+    """Return fat fractions in which some muscles, on both sides, are mostly fat.
+
+    `fractions` is (2, 256), in 0-1.
+    """
+    chosen = rng.random(256) < rng.uniform(*REPLACED_SHARE)
+    fatty = rng.uniform(*REPLACED_FAT_FRACTION, 256) + rng.normal(0, REPLACED_ASYMMETRY, (2, 256))
+    replaced = np.where(chosen, np.clip(fatty, 0.005, HIGHEST_FAT_FRACTION), fractions)
+    return replaced.astype(np.float32)
 
 
 def draw_replacement(mean: Float32, rng: np.random.Generator) -> Replacement:

@@ -26,7 +26,13 @@ from pipelines.segmentation.synthesis.signals import (
     paint,
     shrink_muscle,
 )
-from pipelines.segmentation.synthesis.tissues import FAT, FATTY_RIM, MUSCLES, class_of_tissue
+from pipelines.segmentation.synthesis.tissues import (
+    CLASS_NAMES,
+    FAT,
+    FATTY_RIM,
+    MUSCLES,
+    class_of_tissue,
+)
 
 Contrast = Literal["dixon", "water", "fat", "in_phase", "opposed_phase", "t1"]
 SINGLE_CONTRASTS: tuple[Contrast, ...] = ("water", "fat", "in_phase", "opposed_phase", "t1")
@@ -42,6 +48,9 @@ ATROPHY_PIXELS = (1.0, 4.0)
 # fascia where they can, so the label maps of patients rarely show muscles as small as what is
 # left of them.
 RIM_INSIDE_CHANCE = 0.6
+# How far a rectus femoris wastes inside its own fascia, whose outline readers go on drawing.
+HOLLOW_PIXELS = (4.0, 9.0)
+RECTUS_FEMORIS = CLASS_NAMES.index("rectus_femoris")
 # Smallest share of the width that a cut field of view keeps.
 LEAST_FIELD = 0.4
 
@@ -61,6 +70,10 @@ class SamplerRange:
         Chances of a field of view with one leg, of a narrow field of view, of a single-contrast
         image, of muscles shrunk inside their compartments, of muscles that swell or waste beside
         their neighbours, of genitals or a hand in the picture.
+    hollow, pads, replaced : float
+        Chances of a rectus femoris that wastes deep inside its outline, of pads of fat above the
+        knee and under the buttock, of muscles that are mostly fat. None by default, so that the
+        scans on which models are measured stay the same; :data:`TRAINING_RANGES` has them.
     pose, scanner
         Spread of the poses and of the imperfections.
     """
@@ -74,8 +87,14 @@ class SamplerRange:
     atrophy: float = 0.4
     growth: float = 0.5
     appendage: float = 0.15
+    hollow: float = 0.0
+    pads: float = 0.0
+    replaced: float = 0.0
     pose: PoseRange = field(default_factory=PoseRange)
     scanner: ScannerRange = field(default_factory=ScannerRange)
+
+
+TRAINING_RANGES = SamplerRange(hollow=0.15, pads=0.5, replaced=0.25)
 
 
 @dataclass(frozen=True)
@@ -96,6 +115,8 @@ class Scene:
         Pixels by which muscles shrink inside their compartments.
     rim_inside : bool
         Whether the outline of such a muscle is that of its compartment.
+    hollow : float
+        Pixels by which rectus femoris shrinks inside its outline.
     growth : list of Growth
         Muscles that swell or waste and push or draw their neighbours.
     half_sections : int
@@ -116,6 +137,7 @@ class Scene:
     wrapping: Wrapping
     atrophy: dict[int, float]
     rim_inside: bool
+    hollow: float
     growth: list[Growth]
     half_sections: int
     contrast: Contrast
@@ -187,13 +209,22 @@ class Sampler:
             thigh=thigh,
             positions=positions,
             right=right,
-            visible=self._draw_field_of_view(right),
-            look=draw_look(rng, growth),
-            wrapping=draw_wrapping(shape, ranges.appendage, self._bank, rng),
+            visible=draw_field_of_view(right, ranges, rng),
+            look=draw_look(rng, growth, ranges.replaced),
+            wrapping=draw_wrapping(
+                shape,
+                self._bank,
+                rng,
+                appendage_chance=ranges.appendage,
+                pad_chance=ranges.pads,
+            ),
             atrophy={int(value): rng.uniform(*ATROPHY_PIXELS) for value in shrunk}
             if rng.random() < ranges.atrophy
             else {},
             rim_inside=bool(rng.random() < RIM_INSIDE_CHANCE),
+            hollow=rng.uniform(*HOLLOW_PIXELS)
+            if ranges.hollow > 0 and rng.random() < ranges.hollow
+            else 0.0,
             growth=growth,
             half_sections=int(rng.choice(THICKNESSES_MM) / SECTION_MM / 2 + rng.random()),
             contrast=SINGLE_CONTRASTS[rng.integers(len(SINGLE_CONTRASTS))] if single else "dixon",
@@ -228,6 +259,10 @@ class Sampler:
             sections = [shrink_muscle(thin, value, pixels, filling) for thin in sections]
         if not scene.rim_inside:
             outlined = sections
+        if scene.hollow:
+            sections = [
+                shrink_muscle(thin, RECTUS_FEMORIS, scene.hollow, FATTY_RIM) for thin in sections
+            ]
         pair = paint(sections, scene.right, scene.look, self._bank, rng) * scene.visible
         classes = np.where(scene.visible, self._class_of[majority(outlined)], 0).astype(np.uint8)
         scanned = scan(pair, self._bank, rng, self._ranges.scanner)
@@ -244,18 +279,18 @@ class Sampler:
             return int(self._rng.choice(np.flatnonzero(thigh.level >= PROXIMAL_LEVEL)))
         return int(self._rng.integers(thigh.tissue.shape[2]))
 
-    def _draw_field_of_view(self, right: Bool) -> Bool:
-        """Draw which pixels the scanner sees: mostly all, sometimes one leg or a narrow field."""
-        rng = self._rng
-        visible = np.ones(right.shape, np.bool_)
-        if rng.random() < self._ranges.single_leg:
-            visible &= right == (rng.random() < 0.5)
-        if rng.random() < self._ranges.cut_field:
-            width = rng.uniform(LEAST_FIELD, 1.0)
-            start = rng.uniform(0, 1 - width)
-            columns = np.arange(right.shape[0]) / right.shape[0]
-            visible &= ((columns >= start) & (columns < start + width))[:, None]
-        return visible
+
+def draw_field_of_view(right: Bool, ranges: SamplerRange, rng: np.random.Generator) -> Bool:
+    """Draw which pixels the scanner sees: mostly all, sometimes one leg or a narrow field."""
+    visible = np.ones(right.shape, np.bool_)
+    if rng.random() < ranges.single_leg:
+        visible &= right == (rng.random() < 0.5)
+    if rng.random() < ranges.cut_field:
+        width = rng.uniform(LEAST_FIELD, 1.0)
+        start = rng.uniform(0, 1 - width)
+        columns = np.arange(right.shape[0]) / right.shape[0]
+        visible &= ((columns >= start) & (columns < start + width))[:, None]
+    return visible
 
 
 def majority(sections: list[UInt8]) -> UInt8:

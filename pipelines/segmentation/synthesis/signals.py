@@ -13,6 +13,7 @@ from pipelines.segmentation.synthesis.disease import (
     draw_patterns,
     draw_replacement,
     fat_fraction_map,
+    replace_muscles,
 )
 from pipelines.segmentation.synthesis.noise_bank import NoiseBank
 from pipelines.segmentation.synthesis.selective_growth import Growth, follow_growth
@@ -89,9 +90,13 @@ class Look:
     fascia_signal: float
 
 
-def draw_look(rng: np.random.Generator, growth: Sequence[Growth] = ()) -> Look:
-    """Draw the appearance of a scan in which some muscles swell or waste."""
+def draw_look(
+    rng: np.random.Generator, growth: Sequence[Growth] = (), replaced_chance: float = 0.0
+) -> Look:
+    """Draw the appearance of a scan in which some muscles swell or waste, or are mostly fat."""
     fractions = follow_growth(draw_fat_fractions(rng), growth, rng)
+    if replaced_chance > 0 and rng.random() < replaced_chance:
+        fractions = replace_muscles(fractions, rng)
     brightness = np.exp(rng.normal(0, rng.choice(MUSCLE_BRIGHTNESS_SPREADS), (2, 256)))
     edema = rng.random((2, 256)) < EDEMA_CHANCE
     brightness[edema] *= 1 + rng.uniform(*EDEMA_GAIN, edema.sum())

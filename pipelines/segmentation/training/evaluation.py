@@ -1,6 +1,6 @@
 """Measure a network on whole synthetic scans of held-out thighs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,15 +65,29 @@ def draw_scan(sampler: Sampler, thigh: Thigh) -> SyntheticScan:
 
 
 def evaluate_on_synthetic_scans(
-    network: torch.nn.Module, thighs: Sequence[Thigh], sampler: Sampler, scans_per_thigh: int
+    predict: Callable[[SyntheticScan], UInt8],
+    thighs: Sequence[Thigh],
+    sampler: Sampler,
+    scans_per_thigh: int,
 ) -> pd.DataFrame:
     """Segment synthetic scans of thighs and compare with their labels.
 
-    The network sees each slice alone, without the say of adjacent slices that a model's entry in
-    the registry may ask for: this follows a training, in which only the network changes.
+    Parameters
+    ----------
+    predict : callable
+        Returns the class of every pixel of a scan, shape (x, y, slices).
+    thighs : sequence of Thigh
+        Anatomies that the model was not trained on.
+    sampler : Sampler
+        Draws the scans.
+    scans_per_thigh : int
+        Scans of each thigh.
 
-    Returns one row per scan, muscle and side: ``dice``, ``volume_ml``, ``predicted_ml`` and
-    ``fat_percent``, the drawn fat fraction.
+    Returns
+    -------
+    pandas.DataFrame
+        One row per scan, muscle and side: ``dice``, ``volume_ml``, ``predicted_ml`` and
+        ``fat_percent``, the drawn fat fraction.
     """
     rows = []
     for number, thigh in enumerate(thighs):
@@ -83,12 +97,20 @@ def evaluate_on_synthetic_scans(
             right = scene.right[::-1] if scene.flipped else scene.right
             fat = 100 * scene.look.replacement.mean.reshape(2, 256)
             voxel_ml = PIXEL_MM**2 * drawn.slice_mm / 1000
-            predicted = predict_classes(network, np.moveaxis(drawn.images, -1, 0))
-            for score in _compare(drawn.classes, predicted, right, voxel_ml):
+            for score in _compare(drawn.classes, predict(drawn), right, voxel_ml):
                 label = CLASS_NAMES.index(score.muscle)
                 percent = fat[int(score.side == "second"), label]
                 rows.append({"thigh": number, "scan": scan, "fat_percent": percent, **vars(score)})
     return pd.DataFrame(rows)
+
+
+def slice_by_slice(network: torch.nn.Module) -> Callable[[SyntheticScan], UInt8]:
+    """Return a function that shows a network each slice of a scan alone.
+
+    That is without the say of adjacent slices that a model's entry in the registry may ask for: it
+    follows a training, in which only the network changes.
+    """
+    return lambda scan: predict_classes(network, np.moveaxis(scan.images, -1, 0))
 
 
 @torch.inference_mode()

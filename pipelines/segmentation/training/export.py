@@ -60,10 +60,20 @@ def _half_precision(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]
 
 def load_network(folder: Path) -> torch.nn.Module:
     """Load the network of a model folder for prediction."""
-    from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
-
     plans = read_json(folder / "plans.json")
     dataset_json = read_json(folder / "dataset.json")
+    return network_from_checkpoint(plans, dataset_json, folder / "fold_0" / "checkpoint_final.pth")
+
+
+def network_from_checkpoint(
+    plans: dict[str, Any], dataset_json: dict[str, Any], checkpoint: Path
+) -> torch.nn.Module:
+    """Build the network of nnU-Net plans for prediction, with the weights of a checkpoint.
+
+    The checkpoint is one of a training (its averaged weights count) or an exported one.
+    """
+    from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+
     architecture = plans["configurations"][CONFIGURATION]["architecture"]
     network: torch.nn.Module = get_network_from_plans(
         architecture["network_class_name"],
@@ -73,6 +83,12 @@ def load_network(folder: Path) -> torch.nn.Module:
         len(dataset_json["labels"]),
         deep_supervision=False,
     )
-    stored = torch.load(folder / "fold_0" / "checkpoint_final.pth", weights_only=True)
-    network.load_state_dict(stored["network_weights"])
+    network.load_state_dict(read_weights(checkpoint))
     return network.eval()
+
+
+def read_weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    """Return the averaged weights of a training's checkpoint or of an exported one."""
+    stored = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    weights: dict[str, torch.Tensor] = stored.get("average_weights", stored["network_weights"])
+    return weights

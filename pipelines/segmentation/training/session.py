@@ -1,24 +1,38 @@
 """One training from a folder of label maps to a model folder, resumable."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 
+from pipelines.errors import DataError
+from pipelines.segmentation.synthesis.anatomy import Thigh
 from pipelines.segmentation.synthesis.noise_bank import NoiseBank
-from pipelines.segmentation.synthesis.sampler import Sampler, SamplerRange
+from pipelines.segmentation.synthesis.real_sampler import RealSlice
+from pipelines.segmentation.synthesis.sampler import TRAINING_RANGES, Sampler, SamplerRange
 from pipelines.segmentation.training.dataset import (
     SUBJECT_PATTERN,
     complete_all,
     find_label_maps,
     split_by_subject,
 )
-from pipelines.segmentation.training.evaluation import evaluate_on_synthetic_scans, summarize
-from pipelines.segmentation.training.export import export_model, load_network
+from pipelines.segmentation.training.evaluation import (
+    evaluate_on_synthetic_scans,
+    slice_by_slice,
+    summarize,
+)
+from pipelines.segmentation.training.export import (
+    export_model,
+    load_network,
+    network_from_checkpoint,
+)
 from pipelines.segmentation.training.plans import dataset_description, make_plans
-from pipelines.segmentation.training.stream import SampleStream, draw_batch
+from pipelines.segmentation.training.real_cases import read_real_cases
+from pipelines.segmentation.training.stream import SampleSources, SampleStream, draw_batch
 from pipelines.segmentation.training.trainer import make_trainer, set_nnunet_folders
 
 logger = logging.getLogger(__name__)
@@ -44,6 +58,8 @@ class TrainingOptions:
     hold_out: tuple[str, ...] | list[str] = ()
     subject_pattern: str = SUBJECT_PATTERN
     start_from: Path | None = None
+    real_cases: Path | None = None
+    real_share: float = 0.35
     variants: int = 1
     epochs: int = 90
     steps: int = 80
@@ -72,7 +88,7 @@ def run_session(options: TrainingOptions, ranges: SamplerRange | None = None) ->
     pandas.DataFrame
         Summary of the held-out scores; empty if nobody is held out.
     """
-    ranges = ranges or SamplerRange()
+    ranges = ranges or TRAINING_RANGES
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     set_nnunet_folders(options.work)
@@ -93,7 +109,10 @@ def run_session(options: TrainingOptions, ranges: SamplerRange | None = None) ->
     )
     sampler = Sampler(held_out or thighs, NoiseBank(VALIDATION_SEED), VALIDATION_SEED, ranges)
     validation = [draw_batch(sampler, options.batch_size) for _ in range(VALIDATION_BATCHES)]
-    stream = SampleStream(thighs, options.batch_size, options.seed, options.generators, ranges)
+    sources = SampleSources(
+        thighs, _real_cases(options, plans, dataset_json), options.real_share, ranges
+    )
+    stream = SampleStream(sources, options.batch_size, options.seed, options.generators)
     try:
         trainer = make_trainer(
             plans,
@@ -118,10 +137,37 @@ def run_session(options: TrainingOptions, ranges: SamplerRange | None = None) ->
     export_model(final, plans, dataset_json, options.model, PREDICTION_SHAPE)
     if not held_out:
         return pd.DataFrame()
-    whole = SamplerRange(shape=PREDICTION_SHAPE, missing_channel=0.0)
-    sampler = Sampler(held_out, NoiseBank(VALIDATION_SEED), VALIDATION_SEED, whole)
-    scores = evaluate_on_synthetic_scans(
-        load_network(options.model), held_out, sampler, SCANS_PER_THIGH
-    )
+    sampler = held_out_sampler(held_out)
+    predict = slice_by_slice(load_network(options.model))
+    scores = evaluate_on_synthetic_scans(predict, held_out, sampler, SCANS_PER_THIGH)
     scores.to_csv(options.work / "held_out_scores.tsv", sep="\t", index=False)
     return summarize(scores)
+
+
+def held_out_sampler(thighs: Sequence[Thigh]) -> Sampler:
+    """Return the sampler of the scans on which models are measured: the same for every model."""
+    whole = SamplerRange(shape=PREDICTION_SHAPE, missing_channel=0.0)
+    return Sampler(thighs, NoiseBank(VALIDATION_SEED), VALIDATION_SEED, whole)
+
+
+def _real_cases(
+    options: TrainingOptions, plans: dict[str, Any], dataset_json: dict[str, Any]
+) -> list[list[RealSlice]]:
+    """Read the real scans, their surroundings filled in by the network the training starts from."""
+    if options.real_cases is None:
+        return []
+    if options.start_from is None:
+        raise DataError(
+            "Real scans need a trained network to tell what surrounds their muscles.",
+            "Give its checkpoint with --start-from.",
+        )
+    network = network_from_checkpoint(plans, dataset_json, options.start_from)
+    cases = read_real_cases(options.real_cases, network)
+    kept_out = sorted(set(cases) & set(options.hold_out))
+    if kept_out:
+        raise DataError(
+            f"{options.real_cases} names people who are held out: {', '.join(kept_out)}.",
+            "Take them out of the table, or do not hold them out.",
+        )
+    logger.info("real scans of %s", ", ".join(sorted(cases)))
+    return list(cases.values())

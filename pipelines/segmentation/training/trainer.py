@@ -11,6 +11,7 @@ from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 
+from pipelines.segmentation.training.export import read_weights
 from pipelines.segmentation.training.plans import CONFIGURATION
 from pipelines.segmentation.training.stream import Batch
 
@@ -110,12 +111,12 @@ class SyntheticTrainer(nnUNetTrainer):  # type: ignore[misc]
         """Take over weights from a checkpoint, and with `resume` the state of the training too."""
         if not self.was_initialized:
             self.initialize()
-        stored = torch.load(checkpoint, map_location=self.device, weights_only=False)
+        weights = read_weights(checkpoint)
         if resume:
             self.load_checkpoint(str(checkpoint))
         else:
-            self.network.load_state_dict(stored["average_weights"])
-        self.average.module.load_state_dict(stored["average_weights"])
+            self.network.load_state_dict(weights)
+        self.average.module.load_state_dict(weights)
 
 
 def make_trainer(

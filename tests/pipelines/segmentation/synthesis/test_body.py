@@ -1,9 +1,18 @@
 """Fat, skin and pelvis around the muscles."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from pipelines.segmentation.synthesis.body import Wrapping, draw_wrapping, fill_rows, wrap_in_skin
+from pipelines.segmentation.synthesis.body import (
+    Pad,
+    Wrapping,
+    draw_wrapping,
+    fill_rows,
+    pad_thickness,
+    wrap_in_skin,
+)
 from pipelines.segmentation.synthesis.noise_bank import NoiseBank
 from pipelines.segmentation.synthesis.tissues import BACKGROUND, FAT, LAST_CELL, MARROW, SKIN
 
@@ -76,8 +85,47 @@ def test_fill_rows():
 def test_thin_and_thick_layers_are_drawn():
     bank = NoiseBank(1)
     layers = [
-        np.median(draw_wrapping(SHAPE, 0.2, bank, np.random.default_rng(s)).layer)
+        np.median(
+            draw_wrapping(
+                SHAPE, bank, np.random.default_rng(s), appendage_chance=0.2, pad_chance=0.0
+            ).layer
+        )
         for s in range(80)
     ]
     assert min(layers) < 5
     assert max(layers) > 25
+
+
+LATERAL_PAD = Pad(thickness=12.0, level=0.2, half_length=0.3, direction=np.pi, half_width=0.6)
+
+
+def test_pad_widens_the_fat_on_the_lateral_side_of_both_legs(thighs):
+    depth, _, right = thighs
+    thickness = pad_thickness((LATERAL_PAD,), depth, right, 0.2)
+    np.testing.assert_allclose(thickness[[5, 155], 40], 12.0, atol=0.1)
+    np.testing.assert_allclose(thickness[[65, 95], 40], 0.0, atol=1e-6)
+    padded, plain = (
+        wrapped(thighs, 0.2, replace(wrapping(4.0), pads=pads)) for pads in ((LATERAL_PAD,), ())
+    )
+    more = (padded == FAT) & (plain != FAT)
+    assert more[:20].sum() > 100
+    assert not more[45:75].any()
+
+
+def test_pad_fades_along_the_leg(thighs):
+    depth, _, right = thighs
+    most = [pad_thickness((LATERAL_PAD,), depth, right, z).max() for z in (0.2, 0.35, 0.6)]
+    np.testing.assert_allclose(most, [12.0, 6.0, 0.0], atol=0.1)
+
+
+def test_pads_lie_at_the_knee_and_the_buttock():
+    bank = NoiseBank(1)
+    drawn = [
+        draw_wrapping(SHAPE, bank, np.random.default_rng(s), appendage_chance=0.0, pad_chance=1.0)
+        for s in range(20)
+    ]
+    knee, buttock = zip(*(how.pads for how in drawn), strict=True)
+    assert max(pad.level for pad in knee) < 0.3
+    assert min(pad.level for pad in buttock) > 0.6
+    # Behind the leg, or beside it.
+    assert all(np.sin(pad.direction) < -0.3 for pad in buttock)

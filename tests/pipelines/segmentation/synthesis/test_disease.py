@@ -10,6 +10,7 @@ from pipelines.segmentation.synthesis.disease import (
     draw_patterns,
     draw_replacement,
     fat_fraction_map,
+    replace_muscles,
 )
 from pipelines.segmentation.synthesis.noise_bank import NoiseBank
 
@@ -32,6 +33,17 @@ def test_the_whole_range_of_severity_is_drawn():
     means = [draw_fat_fractions(np.random.default_rng(s))[:, 1:12].mean() for s in range(100)]
     assert min(means) < 0.1
     assert max(means) > 0.7
+
+
+def test_replaced_muscles_are_mostly_fat_on_both_sides():
+    lean = np.full((2, 256), 0.05, np.float32)
+    fractions = replace_muscles(lean, np.random.default_rng(0))
+    replaced = fractions[0] > 0.3
+    assert 0.15 < replaced.mean() < 0.75
+    np.testing.assert_array_equal(fractions[1] > 0.3, replaced)
+    assert np.median(fractions[:, replaced]) == pytest.approx(0.775, abs=0.05)
+    assert fractions.max() <= np.float32(HIGHEST_FAT_FRACTION)
+    np.testing.assert_array_equal(fractions[:, ~replaced], lean[:, ~replaced])
 
 
 @pytest.mark.parametrize("wanted", [0.03, 0.2, 0.5, 0.8, 0.94])

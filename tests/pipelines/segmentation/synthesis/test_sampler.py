@@ -10,7 +10,9 @@ from pipelines.segmentation.channels import MISSING_CHANNEL, normalize_dixon
 from pipelines.segmentation.synthesis.deformation import PoseRange
 from pipelines.segmentation.synthesis.noise_bank import NoiseBank
 from pipelines.segmentation.synthesis.sampler import (
+    RECTUS_FEMORIS,
     SINGLE_CONTRASTS,
+    TRAINING_RANGES,
     Sampler,
     SamplerRange,
     majority,
@@ -119,6 +121,30 @@ def test_fat_inside_the_fascia_belongs_to_the_muscle(simple_thigh, bank):
     edge = inside & (ndimage.distance_transform_edt(inside) <= 2.5)
     water, fat = rimmed.image
     assert np.median((fat / (water + fat))[edge]) > 0.6
+
+
+def test_wasted_rectus_femoris_keeps_the_outline_of_its_fascia(simple_thigh, bank):
+    drawer = sampler(simple_thigh, bank)
+    scene = replace(drawer.draw_scene(simple_thigh), contrast="dixon", rim_inside=False)
+    full, hollow = (drawer.draw_slice(replace(scene, hollow=pixels), 4) for pixels in (0.0, 5.0))
+    np.testing.assert_array_equal(hollow.classes, full.classes)
+    inside = full.classes == RECTUS_FEMORIS
+    edge = inside & (ndimage.distance_transform_edt(inside) <= 4)
+    water, fat = hollow.image
+    assert np.median((fat / (water + fat))[edge]) > 0.6
+
+
+def test_what_only_a_training_draws_is_off_by_default(simple_thigh, bank):
+    default = Sampler([simple_thigh], bank, 3).draw_scene(simple_thigh)
+    assert default.hollow == 0
+    assert default.wrapping.pads == ()
+    ranges = replace(SamplerRange(), hollow=1.0, pads=1.0)
+    scene = Sampler([simple_thigh], bank, 3, ranges).draw_scene(simple_thigh)
+    assert scene.hollow > 0
+    assert len(scene.wrapping.pads) == 2
+    assert TRAINING_RANGES.hollow > 0
+    assert TRAINING_RANGES.pads > 0
+    assert TRAINING_RANGES.replaced > 0
 
 
 def test_growth_changes_the_size_of_one_muscle(simple_thigh, bank):

@@ -3,9 +3,13 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
+from pipelines.errors import DataError
+from pipelines.segmentation.synthesis.canvas import CANVAS_SHAPE
+from pipelines.segmentation.synthesis.real_sampler import RealSlice
 from pipelines.segmentation.synthesis.sampler import SamplerRange
 from pipelines.segmentation.training import session
 from pipelines.segmentation.training.session import TrainingOptions, run_session
@@ -54,6 +58,44 @@ def test_nobody_held_out_gives_a_model_without_scores(options):
     everyone = TrainingOptions(**{**vars(options), "hold_out": ()})
     assert run_session(everyone, SMALL).empty
     assert (options.model / "plans.json").exists()
+
+
+def test_real_scans_need_a_network_and_nobody_held_out(options, tmp_path, monkeypatch):
+    with_real = TrainingOptions(**{**vars(options), "real_cases": tmp_path / "cases.tsv"})
+    with pytest.raises(DataError, match="need a trained network"):
+        run_session(with_real, SMALL)
+    monkeypatch.setattr(session, "network_from_checkpoint", lambda *_: None)
+    monkeypatch.setattr(session, "read_real_cases", lambda *_: {"01": [], "02": []})
+    started = TrainingOptions(**{**vars(with_real), "start_from": tmp_path / "start.pth"})
+    with pytest.raises(DataError, match="people who are held out: 02"):
+        run_session(started, SMALL)
+
+
+def test_training_mixes_real_slices(options, tmp_path, monkeypatch):
+    run_session(options, SMALL)
+    image = np.full((2, *CANVAS_SHAPE), 0.5, np.float32)
+    real = RealSlice(image, np.full(CANVAS_SHAPE, 3, np.uint8), 191.5)
+    monkeypatch.setattr(session, "read_real_cases", lambda table, network: {"03": [real]})
+    mixed = TrainingOptions(
+        **{
+            **vars(options),
+            "work": tmp_path / "work2",
+            "model": tmp_path / "model2",
+            "start_from": options.model / "fold_0" / "checkpoint_final.pth",
+            "real_cases": tmp_path / "cases.tsv",
+            "real_share": 1.0,
+        }
+    )
+    run_session(mixed, SMALL)
+    first, second = (
+        torch.load(folder / "fold_0" / "checkpoint_final.pth", weights_only=True)
+        for folder in (options.model, mixed.model)
+    )
+    moved = [
+        (second["network_weights"][name] != weights).any()
+        for name, weights in first["network_weights"].items()
+    ]
+    assert any(moved)
 
 
 def test_command_line_tells_what_is_wrong(repository, tmp_path):

@@ -8,16 +8,24 @@ import numpy as np
 import pytest
 import torch
 
+from pipelines.segmentation.synthesis.canvas import CANVAS_SHAPE
 from pipelines.segmentation.synthesis.noise_bank import NoiseBank
+from pipelines.segmentation.synthesis.real_sampler import RealSlice
 from pipelines.segmentation.synthesis.sampler import Sampler, SamplerRange
 from pipelines.segmentation.training.evaluation import (
     evaluate_on_synthetic_scans,
     predict_classes,
+    slice_by_slice,
     summarize,
 )
 from pipelines.segmentation.training.export import export_model, load_network
 from pipelines.segmentation.training.plans import dataset_description, make_plans
-from pipelines.segmentation.training.stream import SampleStream, draw_batch
+from pipelines.segmentation.training.stream import (
+    MixedSampler,
+    SampleSources,
+    SampleStream,
+    draw_batch,
+)
 from pipelines.segmentation.training.trainer import make_trainer, set_nnunet_folders
 
 SHAPE = (64, 32)
@@ -144,7 +152,7 @@ def samples_of(thigh, seed):
 def evaluate(thigh, offset):
     oracle = Oracle(samples_of(thigh, 4), offset)
     sampler = Sampler([thigh], NoiseBank(1), 4)
-    return evaluate_on_synthetic_scans(oracle, [thigh], sampler, 1)
+    return evaluate_on_synthetic_scans(slice_by_slice(oracle), [thigh], sampler, 1)
 
 
 def test_a_perfect_network_has_dice_one(simple_thigh):
@@ -188,7 +196,7 @@ def test_batches_are_in_nnunet_order_and_repeat_with_their_seed(simple_thigh):
     images, classes = draw_batch(Sampler([simple_thigh], NoiseBank(1), 3, ranges), 2)
     assert images.shape == (2, 2, 64, 96)
     assert classes.shape == (2, 1, 64, 96)
-    stream = SampleStream([simple_thigh], 2, 3, 1, ranges)
+    stream = SampleStream(SampleSources([simple_thigh], ranges=ranges), 2, 3, 1)
     try:
         streamed = next(stream)
     finally:
@@ -196,3 +204,29 @@ def test_batches_are_in_nnunet_order_and_repeat_with_their_seed(simple_thigh):
     direct = draw_batch(Sampler([simple_thigh], NoiseBank(3), (3, 0), ranges), 2)
     np.testing.assert_array_equal(streamed[0], direct[0])
     np.testing.assert_array_equal(streamed[1], direct[1])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_a_share_of_the_samples_is_real(simple_thigh, share):
+    empty = np.zeros((2, *CANVAS_SHAPE), np.float32) + 0.5
+    slice_of_vessels = RealSlice(empty, np.full(CANVAS_SHAPE, 7, np.uint8), 191.5)
+    ranges = SamplerRange(shape=(96, 64), single_leg=0.0, cut_field=0.0)
+    sources = SampleSources([simple_thigh], [[slice_of_vessels]], share, ranges)
+    sampler = MixedSampler(sources, NoiseBank(1), (1, 0))
+    real = [(sampler.draw().classes == 7).all() for _ in range(40)]
+    assert np.mean(real) == pytest.approx(share, abs=0.15)
+    assert np.mean(real) in (0, 1) or 0 < share < 1
+
+
+def test_exported_weights_can_be_started_from(trained, tmp_path):
+    exported = export_model(trained / "checkpoint_final.pth", PLANS, DATASET, tmp_path, SHAPE)
+    trainer = new_trainer()
+    trainer.start_from(exported, resume=False)
+    average = torch.load(trained / "checkpoint_final.pth", weights_only=False)["average_weights"]
+    name = next(iter(average))
+    torch.testing.assert_close(
+        trainer.network.state_dict()[name], average[name], rtol=2e-3, atol=1e-4
+    )
+    torch.testing.assert_close(
+        trainer.average.module.state_dict()[name], trainer.network.state_dict()[name]
+    )
