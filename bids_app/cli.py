@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bids_app.errors import AppError, ExitCode
-from bids_app.options.kinds import NAMED_FOLDERS
+from bids_app.options.kinds import BY_NAME, NAMED_FOLDERS
 from bids_app.options.option import Option
 from bids_app.options.parser import asks_for_list, build_list_parser, build_parser, print_error
 from bids_app.options.settings import OPTIONS, Settings
@@ -98,19 +98,31 @@ def _from_file(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_flags(option: Option, value: Any) -> Any:
-    """Return folders by name; one given twice would silently leave one of them out."""
-    if option.kind is not NAMED_FOLDERS:
+    """Return paths by name; one given twice would silently leave one of them out."""
+    if option.kind not in BY_NAME:
         return value
-    folders: dict[str, Path] = {}
-    for name, folder in value:
-        if name in folders:
-            raise AppError(
-                f"{option.flag} names two folders {name!r}: {folders[name]} and {folder}.",
-                ExitCode.USAGE,
-                "Give every folder a name of its own.",
-            )
-        folders[name] = folder
-    return folders
+    paths: dict[str, Path] = {}
+    for name, path in value:
+        if name in paths:
+            raise _two_of_one_name(option, name, (paths[name], path))
+        paths[name] = path
+    return paths
+
+
+def _two_of_one_name(option: Option, name: str, paths: tuple[Path, Path]) -> AppError:
+    both = f"{paths[0]} and {paths[1]}"
+    if option.kind is NAMED_FOLDERS:
+        return AppError(
+            f"{option.flag} names two folders {name!r}: {both}.",
+            ExitCode.USAGE,
+            "Give every folder a name of its own.",
+        )
+    whose = f"study {name!r}" if name else "all studies"
+    return AppError(
+        f"{option.flag} names two files for {whose}: {both}.",
+        ExitCode.USAGE,
+        "Join them, or write NAME=FILE for a file of one study.",
+    )
 
 
 def _complete(option: Option, value: Any) -> Any:
@@ -119,8 +131,8 @@ def _complete(option: Option, value: Any) -> Any:
         from bids_app.dataset.labels import parse_labels
 
         return tuple(parse_labels(value, option.kind.prefix))
-    if option.kind is NAMED_FOLDERS:
-        return {name: folder.expanduser().absolute() for name, folder in value.items()}
+    if option.kind in BY_NAME:
+        return {name: path.expanduser().absolute() for name, path in value.items()}
     return value.expanduser().absolute() if isinstance(value, Path) else value
 
 

@@ -30,10 +30,10 @@ from bids_app.group.studies import (
     require_tables,
     studies_of,
 )
+from bids_app.group.study_maps import StudyMaps
 from bids_app.options.settings import INPUT_NAME, Settings
 
 if TYPE_CHECKING:
-    from pipelines.harmonization.scores.names import MuscleNames
     from pipelines.harmonization.scores.score_table import ScoreTable
 
 
@@ -117,19 +117,7 @@ def cautions(sources: Sources) -> list[str]:
     return sentences
 
 
-def read_muscle_names(settings: Settings) -> "MuscleNames":
-    """Return the names of muscles in score tables, with those of ``--muscle-map``."""
-    from pipelines.harmonization.scores.names import default_names
-
-    names = default_names()
-    if settings.muscle_map is None:
-        return names
-    table = read_tsv(settings.muscle_map)
-    rows = [{str(column): str(text) for column, text in row.items()} for _, row in table.iterrows()]
-    return names.with_map(rows, str(settings.muscle_map))
-
-
-def gather(sources: Sources, names: "MuscleNames") -> Gathered:
+def gather(sources: Sources, maps: StudyMaps) -> Gathered:
     """Read every table; errors name file, row and column, or a table that stands in two studies."""
     from pipelines.harmonization.scores.score_table import ScoreTable
 
@@ -141,8 +129,9 @@ def gather(sources: Sources, names: "MuscleNames") -> Gathered:
     for own in sources.own:
         if any(result.tables for result in own.results):
             read, doubtful = _read_own(own)
+            read, changes = maps.with_diagnoses(own.name, read)
             tables += read
-            doubts += doubtful
+            doubts += [*doubtful, *changes]
             inputs |= {
                 bids_uri(own.root / name, own.root, own.name): checksum(own.root / name)
                 for result in own.results
@@ -151,14 +140,16 @@ def gather(sources: Sources, names: "MuscleNames") -> Gathered:
             origins |= _origins(read, own.people or own.root)
     for study in sources.studies:
         if study.tables:
-            read, doubtful = read_study(study, names)
+            read, doubtful = read_study(study, maps.muscle_names(study.name))
+            read, changes = maps.with_diagnoses(study.name, read)
             tables += read
-            doubts += doubtful
+            doubts += [*doubtful, *changes]
             inputs |= checksums(study)
             origins |= _origins(read, study.root)
     datasets = [*(own.people for own in sources.own), *(study.root for study in sources.studies)]
     long_names = {k: v for root in datasets if root for k, v in diagnosis_names(root).items()}
     table = ScoreTable.concat(tables)
+    doubts += maps.unused()
     doubts += contradictions(table.samples)
     doubts += similar_diagnoses(table.samples["diagnosis"].dropna())
     return Gathered(table, inputs, origins, long_names, list(dict.fromkeys(doubts)))

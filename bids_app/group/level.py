@@ -18,8 +18,8 @@ from bids_app.group.gathering import (
     describe,
     find_sources,
     gather,
-    read_muscle_names,
 )
+from bids_app.group.study_maps import read_study_maps
 from bids_app.group.training import check_training, end_training, model_folder, put_in_place, train
 from bids_app.options.settings import Settings
 from bids_app.running.logged_run import run_logged
@@ -85,7 +85,7 @@ def _run(
         check_training(settings)
     folder, trained_on = settings.diagnosis_model, None
     model = None if folder is None else open_diagnosis_model(folder)
-    gathered = gather(sources, read_muscle_names(settings))
+    gathered = gather(sources, read_study_maps(settings))
     found += _warned(gathered.doubts)
     samples = gathered.table.samples
     LOGGER.info(

@@ -11,6 +11,9 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+# What names of folders, studies and models are made of.
+NAME = r"[A-Za-z0-9_-]+"
+
 _MEMORY_UNITS = {"MB": 1e-3, "GB": 1.0, "TB": 1e3}
 
 
@@ -123,6 +126,26 @@ def _named_folders(value: Any) -> dict[str, Path]:
     return {str(name): Path(folder) for name, folder in value.items()}
 
 
+def _file_of_study(text: str) -> tuple[str, Path]:
+    """Read ``NAME=PATH``, or a path alone, which has the empty name and applies to all studies."""
+    name, equals, path = text.partition("=")
+    if equals and re.fullmatch(NAME, name):
+        if not path:
+            raise ValueError(f"{text!r} is not of the form NAME=PATH")
+        return name, Path(path)
+    if not text:
+        raise ValueError("The path is empty")
+    return "", Path(text)
+
+
+def _files_of_studies(value: Any) -> dict[str, Path]:
+    if isinstance(value, dict) and all(isinstance(path, str) for path in value.values()):
+        return {str(name): Path(path) for name, path in value.items()}
+    if not isinstance(value, str):
+        raise ValueError("Write one file, or one line 'NAME: FILE' per study, indented below it.")
+    return dict([_file_of_study(value)])
+
+
 def _block(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("Write one line 'name: value' per choice, indented below the setting.")
@@ -147,6 +170,10 @@ TEXT = _single(str)
 NAME_OR_PATH = _single(str)
 PATH = _single(Path)
 NAMED_FOLDERS = Kind(_named_folders, _named_folder, action="extend")
+# A file for all studies, under an empty name, and one for each of some studies.
+FILES_OF_STUDIES = Kind(_files_of_studies, _file_of_study, action="extend")
+# Values of both are paths by name.
+BY_NAME = (NAMED_FOLDERS, FILES_OF_STUDIES)
 MEMORY = _single(_memory)
 DEVICE = _single(_device)
 # These stand only in the file.

@@ -19,7 +19,9 @@ from bids_app.options.kinds import (
     CLUSTER,
     COUNT,
     DEVICE,
+    FILES_OF_STUDIES,
     MEMORY,
+    NAME,
     NAME_OR_PATH,
     SWITCH_BOTH_WAYS,
     choice,
@@ -27,13 +29,11 @@ from bids_app.options.kinds import (
     whole_number,
 )
 from bids_app.options.option import Heading, Option, argument, options_of
+from bids_app.options.plain import identity, plain_value
 from pipelines.package_data import package_json
 
 # The input dataset in BIDS URIs; folders given with --derivatives have their own names there.
 INPUT_NAME = "raw"
-
-# What names of folders and models are made of.
-_NAME = r"[A-Za-z0-9_-]+"
 
 # Read without the numerical code that uses them.
 _FAT_SPECTRA = tuple(package_json("pipelines.water_fat.separation", "spectra.json"))
@@ -127,8 +127,17 @@ class Settings:
         "datasets with score tables (phenotype/*.tsv) to gather too; may be repeated",
         metavar="NAME=PATH",
     )
-    muscle_map: Path | None = _GROUP_LEVEL.option(
-        None, "further names of muscles in score tables", metavar="TSV"
+    muscle_map: Mapping[str, Path] = _GROUP_LEVEL.option(
+        {},
+        "further names of muscles in score tables; with NAME= in one study only",
+        kind=FILES_OF_STUDIES,
+        metavar="[NAME=]TSV",
+    )
+    diagnosis_map: Mapping[str, Path] = _GROUP_LEVEL.option(
+        {},
+        "diagnoses that count as others: spellings, groups; with NAME= in one study only",
+        kind=FILES_OF_STUDIES,
+        metavar="[NAME=]TSV",
     )
     harmonization: Literal["paper", "dither", "ranks"] | None = _GROUP_LEVEL.option(
         None,  # what the applied model was trained with
@@ -236,7 +245,7 @@ class Settings:
         """Refuse names that could not stand in a BIDS URI or would mean two things."""
         for option, folders in (("derivatives", self.derivatives), ("study", self.study)):
             for name in folders:
-                if name == INPUT_NAME or not re.fullmatch(_NAME, name):
+                if name == INPUT_NAME or not re.fullmatch(NAME, name):
                     raise AppError(
                         f"{name!r} cannot be the name of a folder in --{option}.",
                         ExitCode.USAGE,
@@ -251,7 +260,7 @@ class Settings:
             )
 
     def _check_diagnosis(self) -> None:
-        if self.train is not None and not re.fullmatch(_NAME, self.train):
+        if self.train is not None and not re.fullmatch(NAME, self.train):
             raise AppError(
                 f"{self.train!r} cannot be the name of a model.",
                 ExitCode.USAGE,
@@ -306,30 +315,15 @@ class Settings:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain values for YAML or JSON."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
+        return {key: plain_value(value) for key, value in asdict(self).items()}
 
     def scientific(self) -> dict[str, Any]:
         """Return the choices that change numbers, without the folders they were made in."""
         return {
-            option.name: _identity(getattr(self, option.name))
+            option.name: identity(getattr(self, option.name))
             for option in OPTIONS
             if option.scientific
         }
-
-
-def _identity(value: Any) -> Any:
-    """Leave out where folders lie: their names tell them apart."""
-    return sorted(value) if isinstance(value, Mapping) else value
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, tuple):
-        return list(value)
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
 
 
 OPTIONS: tuple[Option, ...] = options_of(Settings)

@@ -6,13 +6,14 @@ an argument is a path, holds one (``NAME=PATH``, ``@FILE``) or may be one.
 
 import argparse
 import os
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bids_app.errors import AppError, ExitCode
-from bids_app.options.kinds import NAME_OR_PATH, NAMED_FOLDERS, PATH
+from bids_app.options.kinds import FILES_OF_STUDIES, NAME, NAME_OR_PATH, NAMED_FOLDERS, PATH
 from bids_app.options.option import Option
 from bids_app.options.settings import OPTIONS
 
@@ -117,10 +118,11 @@ def _absolute(argument: str, option: Option, names: Collection[str], result: For
 def _path_in(argument: str, option: Option, names: Collection[str]) -> tuple[str, str]:
     """Split an argument into what stands before its path, and the path (empty: it has none)."""
     name, equals, after = argument.partition("=")
-    if option.kind is PATH:
-        return "", argument
-    if option.kind is NAMED_FOLDERS:
+    of_study = option.kind is FILES_OF_STUDIES and bool(equals and re.fullmatch(NAME, name))
+    if option.kind is NAMED_FOLDERS or of_study:
         return name + equals, after
+    if option.kind in (PATH, FILES_OF_STUDIES):
+        return "", argument
     if option.kind.prefix and argument.startswith("@"):
         return "@", argument[1:]
     if option.kind is NAME_OR_PATH and argument not in names:

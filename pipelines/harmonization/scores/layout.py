@@ -69,8 +69,9 @@ def read_layout(table: pd.DataFrame, names: MuscleNames, source: str) -> ScoreLa
             raise DataError(
                 f"{source}, row 1: {quoted(column)} is ambiguous; it may mean "
                 f"{', '.join(meanings[:-1])} or {meanings[-1]}.",
-                "Say which in a muscle map (--muscle-map): a TSV file with the columns source_name "
-                f"and muscle, here with a row {split_side(column)[0]} and {meanings[0]}.",
+                "Say which in a muscle map (--muscle-map FILE, or NAME=FILE for one study): a TSV "
+                "file with the columns source_name and muscle, here with a row "
+                f"{split_side(column)[0]} and {meanings[0]}.",
             )
     if unknown:
         named = ", ".join(names.unknown_text(column) for column in unknown[:_MOST_NAMED])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bids_app.cli import main, parse_settings
 from bids_app.errors import AppError, ExitCode
@@ -18,6 +19,27 @@ def test_studies_may_be_given_in_one_option_and_in_several() -> None:
     chosen = settings("--study", "a=/x", "b=/y", "--seed", "3", "--study", "c=z")
     assert chosen.study == {"a": Path("/x"), "b": Path("/y"), "c": Path("z").absolute()}
     assert chosen.seed == 3
+
+
+def test_maps_are_for_all_studies_or_for_one(tmp_path: Path) -> None:
+    chosen = settings(
+        *("--muscle-map", "/all.tsv", "a=/x.tsv", "--muscle-map", "b=y.tsv"),
+        *("--diagnosis-map", "./c=d.tsv"),
+    )
+    assert chosen.muscle_map == {
+        "": Path("/all.tsv"),
+        "a": Path("/x.tsv"),
+        "b": Path("y.tsv").absolute(),
+    }
+    assert chosen.diagnosis_map == {"": Path("c=d.tsv").absolute()}
+    # What is saved can be read again.
+    path = tmp_path / "settings.yaml"
+    for values in ({"muscle_map": "/all.tsv"}, chosen.as_dict()):
+        keep = {name: values[name] for name in ("muscle_map", "diagnosis_map") if name in values}
+        path.write_text(yaml.safe_dump(keep))
+        again = settings("--config-file", str(path))
+        assert again.muscle_map[""] == Path("/all.tsv")
+        assert again.diagnosis_map == (chosen.diagnosis_map if "diagnosis_map" in keep else {})
 
 
 def test_no_list_forgets_what_was_given_before() -> None:
@@ -38,7 +60,7 @@ def test_choices_reach_the_settings() -> None:
     )
     assert (chosen.harmonization, chosen.asymmetry_order) == ("dither", "sides_first")
     assert chosen.scale_thresholds == Path("/t.tsv")
-    assert chosen.muscle_map == Path("/m.tsv")
+    assert chosen.muscle_map == {"": Path("/m.tsv")}
     assert (chosen.train, chosen.profile, chosen.interactions) == ("first", "quick", "DYSF")
     assert chosen.readers == Path("/r.tsv")
     assert chosen.minimum_samples == 12
@@ -60,6 +82,11 @@ def test_rare_numbers_stand_in_the_configuration_file(tmp_path: Path) -> None:
     ("line", "hint"),
     [
         ("training: 4", "Write one line 'name: value' per choice, indented below the setting."),
+        (
+            "muscle_map: [a.tsv]",
+            "Write one file, or one line 'NAME: FILE' per study, indented below it.",
+        ),
+        ("muscle_map: a=", "'a=' is not of the form NAME=PATH"),
         ("study: x", "Write one line 'NAME: PATH' per folder, indented below the setting."),
         ("minimum_samples: 1", "'1' is not a whole number of at least 2"),
         ("seed: -1", "'-1' is not a whole number of at least 0"),
@@ -79,6 +106,14 @@ def test_values_of_the_wrong_kind_are_refused(line: str, hint: str, tmp_path: Pa
     ("options", "message"),
     [
         (["--study", "a=/x", "--study", "a=/y"], "--study names two folders 'a': /x and /y."),
+        (
+            ["--muscle-map", "/x", "/y"],
+            "--muscle-map names two files for all studies: /x and /y.",
+        ),
+        (
+            ["--diagnosis-map", "a=/x", "--diagnosis-map", "a=/y"],
+            "--diagnosis-map names two files for study 'a': /x and /y.",
+        ),
         (["--study", "raw=/x"], "'raw' cannot be the name of a folder in --study."),
         (
             ["--study", "a=/x", "--derivatives", "a=/y"],
@@ -117,6 +152,7 @@ def test_contradictions_are_usage_errors(
     [
         ["--study", "a=/x"],
         ["--muscle-map", "/m"],
+        ["--diagnosis-map", "a=/m"],
         ["--harmonization", "paper"],
         ["--asymmetry-order", "scale_first"],
         ["--scale-thresholds", "/t"],

@@ -56,6 +56,17 @@ def test_named_folders_of_repeated_options(tmp_path: Path, monkeypatch: pytest.M
     assert result.read[1:] == [tmp_path / "a", Path("/b"), tmp_path / "sub/c=d"]
 
 
+def test_files_of_studies_are_found_with_and_without_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = forwarded("/d", "/o", "group", "--muscle-map", "A=a.tsv", "all.tsv", "./x=y.tsv")
+    assert result.arguments[3:] == [
+        "--muscle-map", f"A={tmp_path}/a.tsv", f"{tmp_path}/all.tsv", f"{tmp_path}/x=y.tsv",
+    ]  # fmt: skip
+    assert result.read[1:] == [tmp_path / name for name in ("a.tsv", "all.tsv", "x=y.tsv")]
+
+
 def test_label_lists_are_files(tmp_path: Path) -> None:
     labels = tmp_path / "labels.txt"
     result = forwarded("/d", "/o", "participant", "--participant-label", f"@{labels}", "07")
