@@ -56,6 +56,15 @@ def read_text_table(stream: TextIO, source: str, separator: str = "\t") -> "pd.D
     return pd.DataFrame([cells for _, cells in rows], columns=columns, index=index, dtype=str)
 
 
+def find_separator(header: str) -> str:
+    """Return what separates the columns of a header line: a tab, comma or semicolon.
+
+    The one that stands there most often outside of quotation marks; a comma if none does.
+    """
+    outside = "".join(header.split('"')[::2])
+    return max((",", ";", "\t"), key=outside.count)
+
+
 def read_text_rows(text: str, source: str) -> list[tuple[int, dict[str, str]]]:
     """Read a small tab-separated table without pandas; errors as :func:`read_text_table`.
 

@@ -1,5 +1,6 @@
 """Read a file of the input, or say why it cannot be read and what to do about it."""
 
+import os
 from pathlib import Path
 
 from bids_app.errors import AppError, ExitCode
@@ -51,6 +52,11 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
         if content.startswith(start):
             raise _not_fetched(path, f"{command} {path}")
     return content
+
+
+def is_there(path: Path) -> bool:
+    """Return whether a dataset has a file; a link whose content is not there is one."""
+    return os.path.lexists(path)
 
 
 def checksum(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Read TSV tables that people made: as text, strictly, and within the memory there is.
+"""Read tables that people made: as text, strictly, and within the memory there is.
 
 What the cells mean is checked by the science (:mod:`pipelines.harmonization`); here only that the
 file can be a table at all.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.files.reading import read_text
-from pipelines.text_table import MISSING, read_text_table
+from pipelines.text_table import MISSING, find_separator, read_text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +63,34 @@ def read_tsv(path: Path) -> "pd.DataFrame":
         As :func:`~.reading.read_text`; ``BAD_DATA`` if the file is no table or holds more
         than ``MOST_ROWS`` rows or ``MOST_BYTES`` bytes. The message names the line.
     """
+    text = _table_source(path)
+    with as_app_errors():
+        return read_text_table(io.StringIO(text, newline=""), str(path))
+
+
+def read_csv(path: Path) -> "tuple[pd.DataFrame, str]":
+    """Read a table that a spreadsheet program exported; errors as :func:`read_tsv`.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    table : DataFrame of str
+        As of :func:`read_tsv`.
+    separator : str
+        What separates its columns, as the header tells: a comma, semicolon or tab.
+    """
+    text = _table_source(path)
+    separator = find_separator(text.partition("\n")[0])
+    with as_app_errors():
+        return read_text_table(io.StringIO(text, newline=""), str(path), separator), separator
+
+
+def _table_source(path: Path) -> str:
+    """Return the text of a file that may be a table."""
     _check_size(path)
     text = read_text(path)
     if "\0" in text:
@@ -71,8 +99,7 @@ def read_tsv(path: Path) -> "pd.DataFrame":
             ExitCode.BAD_DATA,
             "Save it as tab-separated text in UTF-8.",
         )
-    with as_app_errors():
-        return read_text_table(io.StringIO(text, newline=""), str(path))
+    return text
 
 
 def _check_size(path: Path) -> None:

@@ -9,10 +9,10 @@ from urllib.parse import unquote
 from bids_app.dataset.labels import enumerate_labels
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.provenance import DataOrigin, bids_uri, data_origin
-from bids_app.files.reading import checksum
+from bids_app.files.reading import checksum, is_there
 from bids_app.files.sidecars import read_json_file
-from bids_app.files.tables import read_tsv
 from bids_app.group.own_results import OwnResult, doubts, find_results, read_results
+from bids_app.group.phenotype import read_phenotype_table
 from bids_app.group.score_doubts import (
     contradictions,
     noisy_fat_fractions,
@@ -24,7 +24,6 @@ from bids_app.group.studies import (
     checksums,
     diagnosis_names,
     find_study,
-    is_there,
     read_people_of,
     read_study,
     require_tables,
@@ -75,7 +74,7 @@ def find_sources(settings: Settings) -> Sources:
     own = tuple(_own_studies(settings))
     if not any(study.results for study in own) and not any(study.tables for study in studies):
         where = enumerate_labels(str(study.root) for study in own)
-        others = [str(path) for study in studies for path in study.others]
+        others = [str(path) for study in studies for path in study.without_scale]
         found = f" that names its scale ({enumerate_labels(others)} do not)" if others else ""
         raise AppError(
             f"There is nothing to gather: no complete session in {where}, and no score table"
@@ -97,7 +96,8 @@ def describe(sources: Sources) -> Iterator[str]:
             yield f"{study.name}: {len(study.tables)} score table(s) in {study.root}"
         for path, described in study.tables.items():
             scale = described.get("Scale", "in its column 'scale'")
-            yield f"  {path.relative_to(study.root)}: {len(read_tsv(path))} row(s), scale {scale}"
+            rows = len(read_phenotype_table(path)[0])
+            yield f"  {path.relative_to(study.root)}: {rows} row(s), scale {scale}"
     yield from (f"caution: {sentence}" for sentence in cautions(sources))
 
 
@@ -110,10 +110,7 @@ def cautions(sources: Sources) -> list[str]:
         if own.results and own.people is None
     ]
     for study in sources.studies:
-        sentences += [
-            f"{path}: not used, neither its sidecar nor a column names its scale."
-            for path in study.others
-        ]
+        sentences += [f"{path}: not used, {reason}." for path, reason in study.others.items()]
     return sentences
 
 

@@ -1,22 +1,23 @@
-"""Score tables of a dataset (``phenotype/*.tsv``) and what it says about its people.
-
-A table holds scores if its sidecar names a ``Scale`` or it has a column ``scale``; other phenotype
-tables are left alone, and said to be.
-"""
+"""Score tables of a dataset and what it says about its people."""
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bids_app.dataset.tree import PARTICIPANT_PREFIX, natural_key
+from bids_app.dataset.tree import PARTICIPANT_PREFIX
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.provenance import bids_uri
-from bids_app.files.reading import checksum, read_bytes
-from bids_app.files.sidecars import read_json_file
+from bids_app.files.reading import checksum, is_there
 from bids_app.files.tables import read_tsv
+from bids_app.group.phenotype import (
+    FOLDER,
+    NO_SCALE,
+    find_phenotype_tables,
+    read_description,
+    read_phenotype_table,
+)
 from bids_app.group.score_doubts import (
     columns_set_aside,
     noisy_fat_fractions,
@@ -30,11 +31,6 @@ if TYPE_CHECKING:
     from pipelines.harmonization.scores.names import MuscleNames
     from pipelines.harmonization.scores.score_table import ScoreTable
 
-FOLDER = "phenotype"
-
-# Bytes of a table in which its header is looked for.
-_HEADER = 100_000
-
 
 @dataclass(frozen=True)
 class Study:
@@ -44,7 +40,12 @@ class Study:
     root: Path
     # with the content of their sidecars
     tables: Mapping[Path, Mapping[str, Any]] = field(default_factory=dict)
-    others: tuple[Path, ...] = ()  # phenotype tables that name no scale
+    others: Mapping[Path, str] = field(default_factory=dict)  # files not used, and why
+
+    @property
+    def without_scale(self) -> list[Path]:
+        """Tables that would be read if they named their scale."""
+        return [path for path, reason in self.others.items() if reason == NO_SCALE]
 
 
 def find_study(name: str, root: Path) -> Study:
@@ -55,26 +56,19 @@ def find_study(name: str, root: Path) -> Study:
             ExitCode.INPUT_MISSING,
             "Check the path; in a container, mount the folder.",
         )
-    tables: dict[Path, Mapping[str, Any]] = {}
-    others = []
-    for path in sorted((root / FOLDER).glob("*.tsv"), key=lambda p: natural_key(p.name)):
-        described = _read_sidecar(path.with_suffix(".json"))
-        if "Scale" in described or _has_scale_column(path):
-            tables[path] = described
-        else:
-            others.append(path)
-    return Study(name, root, tables, tuple(others))
+    return Study(name, root, *find_phenotype_tables(root))
 
 
 def require_tables(study: Study) -> None:
     """Refuse a study that was named on the command line and holds no scores."""
     if study.tables:
         return
-    found = (
-        f"no table in {FOLDER}/ names its scale ({', '.join(path.name for path in study.others)})"
-        if study.others
-        else f"it has no {FOLDER}/*.tsv"
-    )
+    found = f"it has no {FOLDER}/*.tsv or *.csv"
+    if study.without_scale:
+        names = ", ".join(path.name for path in study.without_scale)
+        found = f"no table in {FOLDER}/ names its scale ({names})"
+    others = study.others.items() - dict.fromkeys(study.without_scale, NO_SCALE).items()
+    found += "".join(f"; {path.name}: {reason}" for path, reason in sorted(others))
     raise AppError(
         f"Study {study.name}={study.root} holds no scores: {found}.",
         ExitCode.INPUT_MISSING,
@@ -94,7 +88,8 @@ def read_study(study: Study, names: "MuscleNames") -> "tuple[list[ScoreTable], l
     people, doubts = read_people_of(study.name, study.root)
     tables = []
     for path, described in study.tables.items():
-        text, source = read_tsv(path), bids_uri(path, study.root, study.name)
+        text, decimal_commas = read_phenotype_table(path)
+        source = bids_uri(path, study.root, study.name)
         roles = columns_by_role(text, source)
         if people is not None and "study" not in roles:
             participants = text[roles["participant"]].str.strip().str.removeprefix("sub-")
@@ -108,6 +103,7 @@ def read_study(study: Study, names: "MuscleNames") -> "tuple[list[ScoreTable], l
             study=study.name,
             source=source,
             names=names,
+            decimal_commas=decimal_commas,
         )
         tables.append(table if people is None else table.with_people(people))
         doubts += columns_set_aside(text, described, source)
@@ -163,8 +159,8 @@ def read_people_of(name: str, root: Path) -> "tuple[pd.DataFrame | None, list[st
 
 def _description_of_people(path: Path, root: Path) -> dict[str, Any]:
     """Return what JSON files say of the columns of a table about people, the nearest last."""
-    inherited = {} if path.parent == root else _read_sidecar(root / "sessions.json")
-    return {**inherited, **_read_sidecar(path.with_suffix(".json"))}
+    inherited = {} if path.parent == root else read_description(root / "sessions.json")
+    return {**inherited, **read_description(path.with_suffix(".json"))}
 
 
 def _check_described_once(people: "pd.DataFrame") -> None:
@@ -208,17 +204,12 @@ def _people_files(root: Path) -> list[Path]:
     return [path for path in (*own, *of_each) if is_there(path)]
 
 
-def is_there(path: Path) -> bool:
-    """Return whether a dataset has a file; a link whose content is not there is one."""
-    return os.path.lexists(path)
-
-
 def diagnosis_names(root: Path) -> dict[str, str]:
     """Return the full names of diagnoses: ``Levels`` of their column in ``participants.json``."""
     from pipelines.harmonization.scores.described import levels_of
     from pipelines.harmonization.scores.people import is_code
 
-    levels = levels_of(_read_sidecar(root / "participants.json"), "diagnosis")
+    levels = levels_of(read_description(root / "participants.json"), "diagnosis")
     return {name: text for name, text in levels.items() if not is_code(name)}
 
 
@@ -226,15 +217,6 @@ def checksums(study: Study) -> dict[str, str]:
     """Return the SHA-256 of every file that is gathered from a study, by BIDS URI."""
     files: Iterable[Path] = (*study.tables, *_people_files(study.root))
     return {bids_uri(path, study.root, study.name): checksum(path) for path in files}
-
-
-def _has_scale_column(path: Path) -> bool:
-    """Look for a column of scales without reading the rows of a table."""
-    from pipelines.harmonization.scores.column_roles import column_role
-
-    header = read_bytes(path, _HEADER).decode("utf-8-sig", errors="replace").splitlines()[:1]
-    names = (name.strip().strip('"') for line in header for name in line.split("\t"))
-    return any(column_role(name) == "scale" for name in names)
 
 
 def _text_of(described: Mapping[str, Any], key: str, sidecar: Path) -> str | None:
@@ -248,14 +230,3 @@ def _text_of(described: Mapping[str, Any], key: str, sidecar: Path) -> str | Non
             "scales need a column scale.",
         )
     return value
-
-
-def _read_sidecar(path: Path) -> Mapping[str, Any]:
-    if not is_there(path):
-        return {}
-    content = read_json_file(path)
-    if not isinstance(content, dict):
-        raise AppError(
-            f"{path} holds no JSON object.", ExitCode.BAD_DATA, 'A sidecar is {"Scale": "0-4"}.'
-        )
-    return content

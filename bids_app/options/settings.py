@@ -124,7 +124,7 @@ class Settings:
 
     study: Mapping[str, Path] = _GROUP_LEVEL.option(
         {},
-        "datasets with score tables (phenotype/*.tsv) to gather too; may be repeated",
+        "datasets with score tables (phenotype/*.tsv, *.csv) to gather too; may be repeated",
         metavar="NAME=PATH",
     )
     muscle_map: Mapping[str, Path] = _GROUP_LEVEL.option(

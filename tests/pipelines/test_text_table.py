@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.errors import DataError
 from pipelines.text_table import (
+    find_separator,
     read_own_table,
     read_text_rows,
     read_text_table,
@@ -196,3 +197,17 @@ def test_empty_cells_at_the_ends_of_lines_are_left_out_and_logged(text, caplog) 
 def test_a_value_beyond_the_last_column_is_refused() -> None:
     with pytest.raises(DataError, match="row 2 has 3 cells"):
         read_text_table(io.StringIO("a\tb\t\n1\t2\t3\n"), "t.tsv")
+
+
+@pytest.mark.parametrize(
+    ("header", "separator"),
+    [
+        ("participant_id;VL;SOL", ";"),
+        ("participant_id,VL", ","),
+        ("participant_id\tVL", "\t"),
+        ('"id, name; of all";VL', ";"),
+        ("VL", ","),
+    ],
+)
+def test_the_header_tells_what_separates_columns(header, separator) -> None:
+    assert find_separator(header) == separator

@@ -1,7 +1,7 @@
 """Turn the text of score columns into numbers, and say what is wrong where that fails."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,8 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _COMMA = re.compile(r"[+-]?\d+,\d+")
+_POINT = re.compile(r"[+-]?\d*\.\d+")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 MISSING_ELSEWHERE = frozenset(
     ("", "na", "nan", "n.a.", "none", "null", "-", ".", "missing", "#n/a", "?")
 )
@@ -62,6 +64,59 @@ def parse_scores(cells: pd.DataFrame, letters: Bool, source: str, lines: Int64) 
     if letters.any() and not written[codes[letters]].any():
         _check_codes(values, letters, cells, source, lines)
     return values
+
+
+def with_decimal_points(
+    table: pd.DataFrame, columns: Sequence[str], large: Collection[str], source: str, lines: Int64
+) -> pd.DataFrame:
+    """Write decimal commas as points.
+
+    Parameters
+    ----------
+    table : DataFrame of str
+        Any table.
+    columns : sequence of str
+        Its columns of numbers.
+    large : collection of str
+        Those of them in which numbers may exceed 1000, so that 1,234 may mean 1234.
+    source : str
+        Name of the file, for messages.
+    lines : ndarray of int64
+        Line of each row.
+
+    Raises
+    ------
+    DataError
+        If decimal points stand in these columns too, or commas may separate thousands.
+    """
+    cells = table[list(columns)].astype(str).apply(lambda column: column.str.strip())
+    comma = cells.apply(lambda column: column.str.fullmatch(_COMMA))
+    point = cells.apply(lambda column: column.str.fullmatch(_POINT))
+    if not comma.to_numpy().any():
+        return table
+
+    def first(where: pd.DataFrame) -> str:
+        row, column = np.argwhere(where.to_numpy())[0]
+        return (
+            f"row {lines[row]}, column {quoted(columns[column])}: {quoted(cells.iat[row, column])}"
+        )
+
+    if point.to_numpy().any():
+        raise DataError(
+            f"{source}, {first(point)} has a decimal point, but a decimal comma stands in "
+            f"{first(comma)}.",
+            "Use one of them throughout the table.",
+        )
+    thousands = cells.apply(lambda column: column.str.fullmatch(_THOUSANDS))
+    doubtful = thousands & cells.columns.isin(list(large))
+    if doubtful.to_numpy().any() and (thousands == comma).to_numpy().all():
+        raise DataError(
+            f"{source}, {first(doubtful)} may be a number with three decimals, or thousands.",
+            "Write a decimal point, and nothing between thousands.",
+        )
+    return table.assign(
+        **{n: cells[n].where(~comma[n], cells[n].str.replace(",", ".")) for n in columns}
+    )
 
 
 def _check_codes(

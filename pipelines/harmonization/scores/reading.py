@@ -8,8 +8,18 @@ import pandas as pd
 
 from pipelines.arrays import Float64, Int64, Objects
 from pipelines.errors import DataError, quoted, shortened
-from pipelines.harmonization.scores.cells import LETTER_SCALE, parse_scores
-from pipelines.harmonization.scores.described import Described
+from pipelines.harmonization.scores.cells import (
+    LETTER_SCALE,
+    parse_scores,
+    with_decimal_points,
+)
+from pipelines.harmonization.scores.described import (
+    Described,
+    Unit,
+    column_place,
+    unit_from_text,
+    unit_text,
+)
 from pipelines.harmonization.scores.layout import ScoreLayout, read_layout
 from pipelines.harmonization.scores.names import MuscleNames, default_names
 from pipelines.harmonization.scores.people import line_numbers, read_labels, read_people
@@ -27,6 +37,7 @@ def read_scores(
     units: str | None = None,
     described: Described | None = None,
     names: MuscleNames | None = None,
+    decimal_commas: bool = False,
 ) -> ScoreTable:
     """Read a table with one row per participant and session and one column per muscle and side.
 
@@ -49,6 +60,8 @@ def read_scores(
         ``Levels`` of codes (:mod:`.described`).
     names : MuscleNames, optional
         Known names of muscles; those of the package if not given.
+    decimal_commas : bool
+        Whether scores and ages may have a decimal comma instead of a point.
 
     Returns
     -------
@@ -66,9 +79,11 @@ def read_scores(
         raise DataError(f"{source} has a header but no rows.", "Give one row per session.")
     lines = line_numbers(table)
     scale_names = _read_scales(table, layout, scale, source, lines)
+    own = column_units(list(layout.muscles), scale_names, units, described or {}, source)
+    if decimal_commas:
+        table = _with_points(table, layout, own, described or {}, source)
     cells = table[list(layout.muscles)]
     values = parse_scores(cells, scale_names == LETTER_SCALE, source, lines)
-    own = column_units(list(layout.muscles), scale_names, units, described or {}, source)
     values = in_percent(values, scale_names, own, source, lines)
     check_ranges(values, cells, scale_names, own, source=source, lines=lines)
     studies = read_labels(table, layout.roles.get("study"), "", source)
@@ -86,6 +101,28 @@ def read_scores(
         raise DataError(f"{source} holds no score, only n/a.", "Fill it, or remove the file.")
     people = read_people(table, source, described).assign(study=keys["study"])
     return ScoreTable.from_long(_long(keys, values, layout, source), people)
+
+
+def _with_points(
+    table: pd.DataFrame,
+    layout: ScoreLayout,
+    units: Sequence[Unit | None],
+    described: Described,
+    source: str,
+) -> pd.DataFrame:
+    """Write the decimal commas of scores and ages as points."""
+    large = [
+        column
+        for column, unit in zip(layout.muscles, units, strict=True)
+        if unit is not None and unit.size < 1
+    ]
+    columns = list(layout.muscles)
+    if (age := layout.roles.get("age")) is not None:
+        columns.append(age)
+        text = unit_text(described, age, source)
+        if text is not None and unit_from_text(text, "age", column_place(source, age)).size < 1:
+            large.append(age)
+    return with_decimal_points(table, columns, large, source, line_numbers(table))
 
 
 def _read_scales(
