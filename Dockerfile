@@ -22,26 +22,27 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
 
 # The locks come before the source: a change of the source installs nothing again.
-COPY requirements/lock.txt requirements/lock-no-deps.txt requirements/lock-extras.txt requirements/
+COPY requirements/lock.txt requirements/lock-extras.txt requirements/lock-torch.txt \
+    requirements/lock-nnunet.txt requirements/lock-nnunet-no-deps.txt requirements/
 
 # cpu: the build without CUDA, which PyPI does not have; any page or folder that pip can take as
 # --find-links will do. cuda: the build that PyPI serves, with NVIDIA's libraries.
 ARG TORCH_BUILD=cpu
 ARG TORCH_CPU_WHEELS=https://download.pytorch.org/whl/cpu/torch/
-RUN torch="$(grep '^torch==' requirements/lock.txt)" \
+RUN torch="$(grep '^torch==' requirements/lock-torch.txt)" \
     && case "$TORCH_BUILD" in \
     cpu) /opt/venv/bin/pip install --no-compile --no-deps --no-index \
     --find-links "$TORCH_CPU_WHEELS" "$torch+cpu" ;; \
-    cuda) /opt/venv/bin/pip install --no-compile --constraint requirements/lock.txt \
-    "torch===${torch#torch==}" ;; \
+    cuda) /opt/venv/bin/pip install --no-compile "torch===${torch#torch==}" ;; \
     *) echo "TORCH_BUILD is cpu or cuda, not '$TORCH_BUILD'" >&2; exit 1 ;; \
     esac
 
 # The locks are complete, so nothing is resolved; see requirements/README.md about nnunetv2.
 RUN /opt/venv/bin/pip install --no-compile --no-deps \
     --requirement requirements/lock.txt \
-    --requirement requirements/lock-no-deps.txt \
-    --requirement requirements/lock-extras.txt
+    --requirement requirements/lock-extras.txt \
+    --requirement requirements/lock-nnunet.txt \
+    --requirement requirements/lock-nnunet-no-deps.txt
 
 COPY container/strip_environment.sh container/warm_imports.py container/
 RUN sh container/strip_environment.sh /opt/venv \

@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+TEST_LOCKS := $(foreach part,extras torch nnunet nnunet-no-deps test,requirements/lock-$(part).txt)
 EXAMPLE_OUTPUT := build/example
 # Simulated scores, for the group level of the example: no person stands behind them.
 EXAMPLE_SCORES := build/simulated_scores
@@ -16,15 +17,16 @@ help:
 
 environment: $(VENV)/.app-installed
 
-$(VENV)/.app-installed: requirements/lock.txt requirements/lock-no-deps.txt
+$(VENV)/.app-installed: requirements/lock.txt
 	command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 69; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements/lock.txt
-	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/lock-no-deps.txt
 	touch $@
 
-$(VENV)/.test-installed: $(VENV)/.app-installed requirements/lock-extras.txt requirements/lock-test.txt
-	$(BIN)/python -m pip install --quiet --requirement requirements/lock-extras.txt --requirement requirements/lock-test.txt
+# The locks are complete: nothing is resolved. Torch has no hashes, so it is asked for by itself.
+$(VENV)/.test-installed: $(VENV)/.app-installed $(TEST_LOCKS)
+	$(BIN)/python -m pip install --quiet --no-deps $(filter-out %-torch.txt,$(TEST_LOCKS:%=--requirement=%))
+	$(BIN)/python -m pip install --quiet --requirement requirements/lock-torch.txt
 	touch $@
 
 $(VENV)/.docs-installed: $(VENV)/.test-installed requirements/lock-docs.txt

@@ -9,7 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
-from pipelines.errors import DataError, DeviceError, ModelError, PipelineError
+from pipelines.errors import (
+    DataError,
+    DeviceError,
+    MissingPackageError,
+    ModelError,
+    PipelineError,
+)
 
 
 class ExitCode(IntEnum):
@@ -57,6 +63,7 @@ _EXIT_CODE_OF: dict[type[PipelineError], ExitCode] = {
     DataError: ExitCode.BAD_DATA,
     ModelError: ExitCode.UNAVAILABLE,
     DeviceError: ExitCode.UNAVAILABLE,
+    MissingPackageError: ExitCode.UNAVAILABLE,
 }
 
 

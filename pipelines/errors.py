@@ -37,6 +37,10 @@ class DeviceError(PipelineError):
     """The requested computing device cannot be had."""
 
 
+class MissingPackageError(PipelineError):
+    """A package that belongs to an extra is needed and not installed."""
+
+
 def shortened(text: object) -> str:
     """Return what a message shows of somebody's text: of a long one, the beginning."""
     whole = str(text)

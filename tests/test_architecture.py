@@ -37,7 +37,7 @@ LAYERS = (
     ("bids_app.evaluation", "bids_app.group"),
     ("bids_app.participant",),
     ("bids_app.cli",),
-    ("bids_app.wrapper",),
+    ("bids_app.wrapper", "bids_app.__main__"),
 )
 ANATOMY_HELPERS = {
     "pipelines.arrays",

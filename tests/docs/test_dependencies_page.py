@@ -6,7 +6,7 @@ from pathlib import Path
 
 def listed(page: str) -> set[str]:
     """Packages named in the first column of the first table."""
-    table = page.split("## Written here", maxsplit=1)[0]
+    table = page.split("## Sizes", maxsplit=1)[0]
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| ")][1:]
     return {
         name.strip().casefold()

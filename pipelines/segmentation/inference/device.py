@@ -1,9 +1,13 @@
 """Choose where a network runs, and say plainly why a device cannot be had."""
 
+import logging
 import os
 from pathlib import Path
 
 from pipelines.errors import DeviceError
+from pipelines.segmentation.inference.nnunet_extra import nnunet_installed, require_nnunet
+
+logger = logging.getLogger(__name__)
 
 # GPUs that PyTorch may use beside those of NVIDIA's own driver: in Windows' Linux, and AMD's.
 _OTHER_GPU_FILES = ("/dev/dxg", "/dev/kfd")
@@ -24,11 +28,15 @@ def resolve_device(requested: str) -> str:
 
     Raises
     ------
-    DeviceError
+    DeviceError, MissingPackageError
         If a GPU was asked for and cannot be had. It is never replaced by the CPU.
     """
     if requested == "cpu" or (requested == "auto" and not _gpu_may_exist()):
         return "cpu"
+    if requested == "auto" and not nnunet_installed():
+        logger.info("There may be a GPU; without the extra nnunet the CPU is used.")
+        return "cpu"
+    require_nnunet(f"Device {requested}")
     import torch
 
     if requested == "auto":

@@ -16,6 +16,7 @@ from pipelines.arrays import Float32
 from pipelines.errors import DeviceError
 from pipelines.segmentation.catalogue.model_files import ModelFiles
 from pipelines.segmentation.catalogue.trust import CONVERTED_FOLDER
+from pipelines.segmentation.inference.nnunet_extra import require_nnunet
 from pipelines.segmentation.inference.openvino_runtime import ov
 from pipelines.segmentation.plans.network_plan import NetworkPlan
 
@@ -119,6 +120,7 @@ def _read_or_convert(
     kept = None if cache_dir is None else cache_dir / name / f"{fold}.xml"
     if kept is not None and kept.is_file():
         return core.read_model(kept)
+    require_nnunet(f"Converting model {files.name} for OpenVINO")
     from pipelines.segmentation.inference.openvino_conversion import convert, keep
 
     model = convert(files, plan, checkpoint)

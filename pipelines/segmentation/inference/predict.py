@@ -25,6 +25,7 @@ from pipelines.progress import Progress
 from pipelines.segmentation.catalogue.model_files import ModelFiles
 from pipelines.segmentation.inference.device import resolve_device
 from pipelines.segmentation.inference.export import Prediction, empty_volume, write_slices
+from pipelines.segmentation.inference.nnunet_extra import require_nnunet
 from pipelines.segmentation.inference.preparation import CANONICAL, from_network_order, prepare
 from pipelines.segmentation.inference.sliding_window import (
     BYTES_PER_LOGIT,
@@ -144,6 +145,8 @@ def load_segmenter(
     ------
     DeviceError
         If the device, or the precision on it, cannot be had.
+    MissingPackageError
+        If the model needs PyTorch and nnU-Net and they are not installed.
     ModelError
         If the model cannot be loaded.
     """
@@ -175,6 +178,7 @@ def load_segmenter(
                 "The torch backend does not compute in bfloat16.",
                 "Choose precision auto or f32, or the openvino backend.",
             )
+        require_nnunet("The torch backend")
         from pipelines.segmentation.inference.torch_backend import load_folds
 
         folds = load_folds(files, plan, device=device, threads=threads)
@@ -196,6 +200,7 @@ def _plan(files: ModelFiles) -> NetworkPlan:
     """Return a model's configuration, which its weight of adjacent slices must fit."""
     plan = files.plan
     if plan is None:
+        require_nnunet(f"Model {files.name}, whose folder names no configuration,")
         from pipelines.segmentation.inference.network import plan_of_checkpoint
 
         plan = plan_of_checkpoint(files)
