@@ -175,6 +175,19 @@ def bids_uri(path: Path, dataset_root: Path, dataset_name: str = INPUT_NAME) -> 
     return f"bids:{dataset_name}:{path.relative_to(dataset_root).as_posix()}"
 
 
+def refuse_other_results(settings: Settings) -> None:
+    """Refuse an output folder with another dataset, or results of another version.
+
+    Raises
+    ------
+    AppError
+        ``CANNOT_CREATE`` as :func:`write_dataset_files`, which writes.
+    """
+    description = settings.output_dir / "dataset_description.json"
+    if description.exists():
+        _read_description(description, overwrite=settings.overwrite)
+
+
 def write_dataset_files(settings: Settings) -> None:
     """Write the files that describe the output dataset, or check that they are ours.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bids_app.errors import as_app_errors
+from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.group.cohort import HarmonizedCohort
 from bids_app.options.settings import Settings
 from bids_app.running.logs import progress_bar
@@ -51,6 +51,16 @@ def open_diagnosis_model(folder: Path) -> "DiagnosisModel":
 
     with as_app_errors():
         return load_model(folder)
+
+
+def check_interactions(settings: Settings, model: "DiagnosisModel") -> None:
+    """Refuse to explain interactions for a diagnosis that a model does not know."""
+    if settings.interactions is not None and settings.interactions not in model.classes:
+        raise AppError(
+            f"--interactions {settings.interactions} is no diagnosis of model {model.name}.",
+            ExitCode.USAGE,
+            f"Diagnoses: {', '.join(model.classes)}.",
+        )
 
 
 def apply_to_cohort(

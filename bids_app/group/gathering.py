@@ -12,7 +12,7 @@ from bids_app.files.provenance import DataOrigin, bids_uri, data_origin
 from bids_app.files.reading import checksum, is_there
 from bids_app.files.sidecars import read_json_file
 from bids_app.group.own_results import OwnResult, doubts, find_results, read_results
-from bids_app.group.phenotype import read_phenotype_table
+from bids_app.group.phenotype import FOLDER, read_phenotype_table
 from bids_app.group.score_doubts import (
     contradictions,
     noisy_fat_fractions,
@@ -78,10 +78,10 @@ def find_sources(settings: Settings) -> Sources:
         found = f" that names its scale ({enumerate_labels(others)} do not)" if others else ""
         raise AppError(
             f"There is nothing to gather: no complete session in {where}, and no score table"
-            f"{found}.",
+            f"{found} in {settings.bids_dir / FOLDER}.",
             ExitCode.NOTHING_SELECTED,
             "Run the participant level first, name its output with --derivatives NAME=PATH, or "
-            "datasets with score tables with --study NAME=PATH.",
+            "datasets with score tables with --study NAME=PATH. The group level needs no images.",
         )
     return Sources(own, studies)
 

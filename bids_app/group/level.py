@@ -10,17 +10,12 @@ from bids_app.errors import ExitCode, as_app_errors
 from bids_app.files.group_files import MODELS, REPORT, SUMMARY, write_tables
 from bids_app.files.provenance import GROUP_PACKAGES, generated_by, run_info, software_versions
 from bids_app.files.result_writer import GroupId, SessionWriter, session_writer
-from bids_app.group.application import Applied, apply_to_cohort, open_diagnosis_model
-from bids_app.group.cohort import HarmonizedCohort, audit, harmonization_options, harmonize
-from bids_app.group.gathering import (
-    Sources,
-    cautions,
-    describe,
-    find_sources,
-    gather,
-)
+from bids_app.group.application import Applied, apply_to_cohort
+from bids_app.group.cohort import HarmonizedCohort, audit
+from bids_app.group.gathering import Sources, cautions, find_sources, gather
+from bids_app.group.preparation import check_choices, group_dry_run, prepare_cohort, size_of
 from bids_app.group.study_maps import read_study_maps
-from bids_app.group.training import check_training, end_training, model_folder, put_in_place, train
+from bids_app.group.training import end_training, model_folder, put_in_place, train
 from bids_app.options.settings import Settings
 from bids_app.running.logged_run import run_logged
 from bids_app.running.logs import LOGGER, log_exit_code
@@ -53,9 +48,7 @@ def run_group_level(settings: Settings) -> ExitCode:
     """
     sources = find_sources(settings)
     if settings.dry_run:
-        print("\n".join(describe(sources)))
-        print("dry run: nothing was written")
-        return ExitCode.OK
+        return group_dry_run(settings, sources)
     return run_logged(settings, functools.partial(_work, settings, sources))
 
 
@@ -81,26 +74,17 @@ def _run(
 
     found = _warned(cautions(sources))
     # What can fail at once comes before what takes hours.
-    if settings.train is not None:
-        check_training(settings)
     folder, trained_on = settings.diagnosis_model, None
-    model = None if folder is None else open_diagnosis_model(folder)
+    model = check_choices(settings)
     gathered = gather(sources, read_study_maps(settings))
     found += _warned(gathered.doubts)
-    samples = gathered.table.samples
-    LOGGER.info(
-        "%d samples of %d patients, %d studies",
-        *(len(samples), samples["patient"].nunique(), samples["study"].nunique()),
-    )
-    if model is None:
-        cohort = harmonize(gathered, harmonization_options(settings))
-    else:
-        cohort = harmonize(gathered, model.ensemble.harmonization)
+    LOGGER.info("%s", size_of(gathered))
+    cohort, plan = prepare_cohort(settings, gathered, model)
     tables = _audit(cohort, settings.seed, found)
-    if settings.train is not None:
+    if plan is not None:
         folder = model_folder(settings)
-        model, trained_on = train(settings, cohort, tables, work_dir, log_file)
-        save_model(model, writer.folder / MODELS / settings.train)
+        model, trained_on = train(settings, plan, tables, work_dir, log_file)
+        save_model(model, writer.folder / MODELS / str(settings.train))
         cohort = replace(cohort, harmonization=model.ensemble.harmonization)
     tables = {f"group_{name}": table for name, table in tables.items()} | cohort.tables()
     applied: Applied | None = None

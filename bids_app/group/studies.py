@@ -24,6 +24,7 @@ from bids_app.group.score_doubts import (
     undescribed_people,
     unscored_rows,
 )
+from bids_app.options.settings import INPUT_NAME
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,10 +52,12 @@ class Study:
 def find_study(name: str, root: Path) -> Study:
     """Look for score tables in a dataset; there may be none."""
     if not root.is_dir():
+        named = f"The folder of study {name}={root}"
         raise AppError(
-            f"The folder of study {name}={root} does not exist.",
+            f"{f'BIDS_DIR ({root})' if name == INPUT_NAME else named} does not exist.",
             ExitCode.INPUT_MISSING,
-            "Check the path; in a container, mount the folder.",
+            "Check the path; in a container, mount the folder. The group level needs no images: "
+            "where all scores come from other folders, BIDS_DIR may be any folder.",
         )
     return Study(name, root, *find_phenotype_tables(root))
 
@@ -187,8 +190,9 @@ def studies_of(
     if len(several):
         participant = several["participant"].iloc[0]
         studies = several.loc[several["participant"] == participant, "study"]
+        whose = "BIDS_DIR" if default == INPUT_NAME else f"study {default}"
         raise AppError(
-            f"participants.tsv (or sessions.tsv) of {default} names several studies of sub-"
+            f"participants.tsv (or sessions.tsv) of {whose} names several studies of sub-"
             f"{participant}: {', '.join(studies)}.",
             ExitCode.BAD_DATA,
             "Say in a column 'study' of the score table which row belongs to which.",

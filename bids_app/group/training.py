@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,22 +58,20 @@ def check_training(settings: Settings) -> None:
     _refuse_existing_model(settings)
 
 
-def train(
-    settings: Settings,
-    cohort: HarmonizedCohort,
-    tables: "Mapping[str, pd.DataFrame]",
-    work_dir: Path,
-    log_file: Path,
-) -> "tuple[DiagnosisModel, pd.Index[Any]]":
-    """Search, evaluate and refit the ensemble; return the model and the samples it was trained on.
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What a training works on, checked: its samples, protocol and answers of readers."""
 
-    `tables` are kept with the model beside those of the evaluation; `work_dir` and `log_file` are
-    for worker processes.
-    """
+    cohort: HarmonizedCohort
+    protocol: "Protocol"
+    selected: "Cohort"
+    readers: "pd.DataFrame | None"
+
+
+def plan_training(settings: Settings, cohort: HarmonizedCohort) -> TrainingPlan:
+    """Refuse what cannot be trained on; mistakes show now, not after hours of training."""
     from pipelines.diagnosis.cohort import training_cohort
-    from pipelines.diagnosis.model.diagnosis_model import build_model
-    from pipelines.diagnosis.training.nested import run_nested
-    from pipelines.diagnosis.training.refit import refit_ensemble
+    from pipelines.diagnosis.training.folds import grouped_folds
 
     protocol = _protocol_of(settings)
     selected = training_cohort(cohort.native, cohort.labels, protocol.minimum_samples)
@@ -83,12 +82,35 @@ def train(
             ExitCode.USAGE,
             f"Diagnoses: {', '.join(selected.classes)}.",
         )
+    grouped_folds(
+        selected.y, selected.patients, selected.classes, protocol.outer_folds, protocol.seed
+    )
+    return TrainingPlan(cohort, protocol, selected, readers)
+
+
+def train(
+    settings: Settings,
+    plan: TrainingPlan,
+    tables: "Mapping[str, pd.DataFrame]",
+    work_dir: Path,
+    log_file: Path,
+) -> "tuple[DiagnosisModel, pd.Index[Any]]":
+    """Search, evaluate and refit the ensemble; return the model and the samples it was trained on.
+
+    `tables` are kept with the model beside those of the evaluation; `work_dir` and `log_file` are
+    for worker processes.
+    """
+    from pipelines.diagnosis.model.diagnosis_model import build_model
+    from pipelines.diagnosis.training.nested import run_nested
+    from pipelines.diagnosis.training.refit import refit_ensemble
+
+    cohort, selected = plan.cohort, plan.selected
     with _map_tasks(settings, work_dir, log_file) as map_tasks:
         with progress_bar("training", "trial") as progress:
             nested = run_nested(
                 selected,
                 cohort.harmonization.options,
-                protocol,
+                plan.protocol,
                 explain=True,
                 checkpoint=_checkpoint_folder(settings),
                 map_tasks=map_tasks,
@@ -99,7 +121,7 @@ def train(
             without_studies = _without_studies(nested, map_tasks, progress)
     with progress_bar("refitting", "member") as progress:
         ensemble = refit_ensemble(nested, progress=progress)
-    evaluation = _evaluate(cohort, nested, ensemble, readers)
+    evaluation = _evaluate(cohort, nested, ensemble, plan.readers)
     own_tables = {
         **evaluation.tables,
         **without_studies,
@@ -133,7 +155,7 @@ def _protocol_of(settings: Settings) -> "Protocol":
 
 
 def _read_readers(path: Path | None, selected: "Cohort") -> "pd.DataFrame | None":
-    """Read the answers of readers; mistakes show now, not after hours of training."""
+    """Read the answers of readers."""
     from pipelines.diagnosis.evaluation.reader_answers import read_answers
     from pipelines.diagnosis.evaluation.readers import find_cases
 

@@ -15,6 +15,9 @@ from pipelines.progress import Progress
 
 LOGGER = logging.getLogger("myomids")
 
+# Loggers of ours; what libraries warn of is no advice to the people who run us.
+_OWN = (LOGGER.name, "bids_app", "pipelines")
+
 _LEVELS = {0: logging.INFO, 1: logging.INFO, 2: logging.DEBUG}
 _FILE_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
@@ -30,13 +33,16 @@ def start_logging(verbosity: int, log_file: Path | None = None) -> None:
     Parameters
     ----------
     verbosity : int
-        0 shows our own messages, 1 those of the science too, 2 everything in detail.
+        0 shows our own messages, 1 those of the science too, 2 everything in detail, also what
+        libraries warn of.
     log_file : Path or None
         File that several processes may append to.
     """
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter("%(levelname)-7s %(message)s"))
     terminal.setLevel(_LEVELS[min(verbosity, 2)])
+    if verbosity < len(_LEVELS) - 1:
+        terminal.addFilter(_of_libraries_only_errors)
     if verbosity == 0:
         terminal.addFilter(lambda r: r.name == LOGGER.name or r.levelno >= logging.WARNING)
     handlers: list[logging.Handler] = [terminal]
@@ -47,9 +53,13 @@ def start_logging(verbosity: int, log_file: Path | None = None) -> None:
         handlers.append(to_file)
     # Third-party debug output is noise even with -vv.
     logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
-    for name in (LOGGER.name, "bids_app", "pipelines"):
+    for name in _OWN:
         logging.getLogger(name).setLevel(logging.DEBUG)
     logging.captureWarnings(True)
+
+
+def _of_libraries_only_errors(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] in _OWN or record.levelno >= logging.ERROR
 
 
 def log_error(error: AppError) -> ExitCode:

@@ -96,7 +96,7 @@ def read_scores(
             "row": lines,
         }
     )
-    _check_rows(keys, source)
+    _check_rows(keys, source, several="study" in layout.roles)
     if np.isnan(values).all():
         raise DataError(f"{source} holds no score, only n/a.", "Fill it, or remove the file.")
     people = read_people(table, source, described).assign(study=keys["study"])
@@ -158,16 +158,18 @@ def _read_scales(
     return given
 
 
-def _check_rows(keys: pd.DataFrame, source: str) -> None:
+def _check_rows(keys: pd.DataFrame, source: str, *, several: bool) -> None:
+    """Refuse two rows of one participant and session; name the study where a table has several."""
     twice = keys.duplicated(["study", "participant", "session"])
     if twice.any():
         row = keys[twice].iloc[0]
         columns = ["study", "participant", "session"]
         first = keys[(keys[columns] == row[columns]).all(axis=1)].iloc[0]
+        study = f" of study {shortened(row['study'])}" if several else ""
         session = f", session {shortened(row['session'])}" if row["session"] else ""
         raise DataError(
-            f"{source}, row {row['row']}: participant {shortened(row['participant'])}{session} of "
-            f"study {shortened(row['study'])} already stands in row {first['row']}.",
+            f"{source}, row {row['row']}: participant {shortened(row['participant'])}{session}"
+            f"{study} already stands in row {first['row']}.",
             "Keep one row per participant and session; visits need a column session_id.",
         )
 

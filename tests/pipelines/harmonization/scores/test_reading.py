@@ -220,12 +220,17 @@ BAD_TABLES = {
     "duplicate": (
         H + "1 1 1\nsub-1 1 1\n",
         {},
-        "s.tsv, row 3: participant 1 of study st already stands in row 2.",
+        "s.tsv, row 3: participant 1 already stands in row 2.",
+    ),
+    "duplicate in a study": (
+        "participant_id study VL\n1 a 1\n1 b 1\n1 b 2\n",
+        {},
+        "s.tsv, row 4: participant 1 of study b already stands in row 3.",
     ),
     "duplicate session": (
         "participant_id session_id VL\n1 ses-1 1\n1 1 1\n",
         {},
-        "s.tsv, row 3: participant 1, session 1 of study st already stands in row 2.",
+        "s.tsv, row 3: participant 1, session 1 already stands in row 2.",
     ),
     "negative age": (
         "participant_id age VL\n1 -3 1\n",
