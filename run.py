@@ -3,7 +3,7 @@
 
 import sys
 
-from bids_app.cli import main
+from bids_app.door import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,6 +14,7 @@ from bids_app.options.kinds import BY_NAME, NAMED_FOLDERS
 from bids_app.options.option import Option
 from bids_app.options.parser import asks_for_list, build_list_parser, build_parser, print_error
 from bids_app.options.settings import OPTIONS, Settings
+from bids_app.running.signals import INTERRUPTED, unwind_on_signals
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,19 +41,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_error(error)
         return int(error.exit_code)
     except KeyboardInterrupt:
-        print("myomids: interrupted. Run the same command again to resume.", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         return int(ExitCode.TRY_AGAIN)
 
 
 def _run(settings: Settings) -> ExitCode:
     """Run the level that was asked for."""
     if settings.analysis_level == "group":
-        from bids_app.group.level import run_group_level
+        from bids_app.group.level import run_group_level as run_level
+    else:
+        from bids_app.participant.level import run_participant_level as run_level
+    from bids_app.running.logged_run import end_by_force
 
-        return run_group_level(settings)
-    from bids_app.participant.level import run_participant_level
-
-    return run_participant_level(settings)
+    with unwind_on_signals(end_by_force):
+        return run_level(settings)
 
 
 def parse_settings(argv: Sequence[str]) -> Settings:

@@ -59,6 +59,10 @@ class AppError(Exception):
         return self.message
 
 
+class HeldElsewhereError(AppError):
+    """Another run works on the session; it is that run's to report."""
+
+
 _EXIT_CODE_OF: dict[type[PipelineError], ExitCode] = {
     DataError: ExitCode.BAD_DATA,
     ModelError: ExitCode.UNAVAILABLE,

@@ -37,6 +37,7 @@ LAYERS = (
     ("bids_app.evaluation", "bids_app.group"),
     ("bids_app.participant",),
     ("bids_app.cli",),
+    ("bids_app.door",),
     ("bids_app.wrapper", "bids_app.__main__"),
 )
 ANATOMY_HELPERS = {
@@ -144,7 +145,9 @@ def test_anatomy_needs_top_level_helpers_only() -> None:
 
 def test_the_door_opens_the_command_line_only() -> None:
     door = imports_of({"run": ROOT / "run.py", **MODULES})
-    assert [one.imported for one in door if one.importer == "run"] == ["bids_app.cli"]
+    assert [one.imported for one in door if one.importer == "run"] == ["bids_app.door"]
+    behind = {one.imported for one in door if one.importer == "bids_app.door"}
+    assert behind == {"bids_app.cli", "bids_app.running.signals"}
 
 
 def test_a_public_name_stands_for_one_thing() -> None:

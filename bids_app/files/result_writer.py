@@ -11,12 +11,12 @@ import gzip
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bids_app.errors import AppError, ExitCode
+from bids_app.errors import AppError, ExitCode, HeldElsewhereError
 from bids_app.files.reading import checksum
 from bids_app.files.tables import table_parts
 from pipelines.files import read_json, write_json
@@ -194,7 +194,7 @@ def session_writer(output_dir: Path, session: ResultId) -> Iterator[SessionWrite
             # The kernel frees the lock when the process ends, however it ends.
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise AppError(
+            raise HeldElsewhereError(
                 f"Another run is working on {session.name} in {output_dir}.",
                 ExitCode.TRY_AGAIN,
                 "Wait for it to end, then run the same command again.",
@@ -205,11 +205,19 @@ def session_writer(output_dir: Path, session: ResultId) -> Iterator[SessionWrite
                 ExitCode.IO_FAILURE,
                 "Write to another disk, or have it mounted with locks (Lustre: -o flock).",
             ) from error
-        _clear_unfinished(output_dir, session)
+        _clear(output_dir, session)
         try:
             yield SessionWriter(output_dir, session)
         finally:
-            _clear_unfinished(output_dir, session)
+            _clear(output_dir, session)
+
+
+def clear_unfinished(output_dir: Path, session: ResultId) -> None:
+    """Clear what a killed process staged of a session, unless another run holds it now."""
+    if not (output_dir / _STAGING / session.name).exists():
+        return
+    with suppress(AppError, OSError), session_writer(output_dir, session):
+        pass
 
 
 def _log_file(output_dir: Path, kind: str, session: ResultId) -> Path:
@@ -217,7 +225,7 @@ def _log_file(output_dir: Path, kind: str, session: ResultId) -> Path:
     return output_dir / kind / f"{session.name}.json"
 
 
-def _clear_unfinished(output_dir: Path, session: ResultId) -> None:
+def _clear(output_dir: Path, session: ResultId) -> None:
     """Remove staged files, and those in place of a result that was not completed."""
     shutil.rmtree(output_dir / _STAGING / session.name, ignore_errors=True)
     moving = _log_file(output_dir, _MOVING, session)

@@ -11,7 +11,7 @@ from bids_app.dataset.scans import Session
 from bids_app.dataset.sessions import Dataset
 from bids_app.dataset.structure import check_structure
 from bids_app.errors import ExitCode
-from bids_app.files.result_writer import write_failure
+from bids_app.files.result_writer import clear_unfinished, write_failure
 from bids_app.options.settings import Settings
 from bids_app.participant.completion import SessionTask
 from bids_app.participant.dry_run import dry_run
@@ -61,9 +61,14 @@ def run_participant_level(settings: Settings) -> ExitCode:
             LOGGER.warning("%s", warning)
         with work_folder(settings) as work_dir:
             again = partial(dataset.session, filters=filters)
-            outcomes = _run_sessions(
-                settings, sessions, len(selected), again, work_dir=work_dir, log_file=log_file
-            )
+            try:
+                outcomes = _run_sessions(
+                    settings, sessions, len(selected), again, work_dir=work_dir, log_file=log_file
+                )
+            finally:
+                # Workers that had to be killed left what they had staged.
+                for session in selected:
+                    clear_unfinished(settings.output_dir, session)
         return log_summary(outcomes)
 
     return run_logged(settings, work)
@@ -90,7 +95,11 @@ def _run_sessions(
     tasks = (SessionTask(session, settings, source) for session in sessions)
     outcomes: list[Outcome] = []
     start = worker_start(settings, log_file, work_dir)
-    with open_executor(settings, workers.processes, start, work_dir) as execute:
+    # The death of one session's process shall not end the others.
+    contained = count > 1
+    with open_executor(
+        settings, workers.processes, start, work_dir, contained=contained
+    ) as execute:
         results = execute(function, tasks, lost=_lost)
         with tqdm(results, total=count, desc="sessions", unit="session", disable=None) as progress:
             for outcome in progress:
@@ -164,8 +173,7 @@ def _record(settings: Settings, outcome: Outcome) -> None:
             )
     if outcome.status == "failed":
         LOGGER.warning("%s failed", outcome.session.name)
-    # A session that another run holds is that run's to report.
-    if outcome.status == "failed" and outcome.exit_code != ExitCode.TRY_AGAIN:
+    if outcome.status == "failed" and not outcome.held_elsewhere:
         try:
             write_failure(settings.output_dir, outcome.session, outcome.reason())
         except OSError as error:

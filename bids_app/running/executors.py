@@ -4,21 +4,29 @@ A task whose worker process dies (usually because memory ran out) is run once mo
 all the others; only if it dies again it counts as lost.
 """
 
-import multiprocessing
+import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from bids_app.options.settings import Settings
 from bids_app.running.tasks import Executor, Result, Task, lost_worker
+from bids_app.running.worker_process import WorkerDiedError, WorkerProcess
+
+# What workers may take to tidy up and end.
+_END_SECONDS = 3.0
 
 
 @contextmanager
 def open_executor(
-    settings: Settings, processes: int, start: Callable[[], None], work_dir: Path
+    settings: Settings,
+    processes: int,
+    start: Callable[[], None],
+    work_dir: Path,
+    *,
+    contained: bool = False,
 ) -> Iterator[Executor]:
     """Prepare what the settings ask tasks to be run with, and close it afterwards.
 
@@ -32,6 +40,8 @@ def open_executor(
         Called once in every worker process, for instance to set up logging; picklable.
     work_dir : Path
         Where a cluster's workers put scratch and logs.
+    contained : bool
+        Also a single process is one of its own, so that its death does not end the run.
 
     Raises
     ------
@@ -43,7 +53,7 @@ def open_executor(
 
         with open_dask(settings, start, work_dir) as executor:
             yield executor
-    elif processes == 1:
+    elif processes == 1 and not contained:
         yield _run_here
     else:
         yield _ProcessExecutor(processes, start)
@@ -60,11 +70,7 @@ def _run_here(
 
 
 class _ProcessExecutor:
-    """Runs tasks in several fresh processes of this machine.
-
-    Every process is a pool of its own: the death of one then harms no other, and tells whose task
-    it was.
-    """
+    """Runs tasks in fresh processes of this machine; the death of one harms no other."""
 
     def __init__(self, processes: int, start: Callable[[], None]) -> None:
         self._processes = processes
@@ -78,31 +84,47 @@ class _ProcessExecutor:
         lost: Callable[[Task], Result] | None = None,
     ) -> Iterator[Result]:
         died: list[Task] = []
-        with ExitStack() as pools:
-            idle = [self._pool(pools) for _ in range(self._processes)]
-            running: dict[Future[Result], tuple[Task, ProcessPoolExecutor]] = {}
-            queue = iter(tasks)
+        queue = iter(tasks)
+        idle: list[WorkerProcess] = []
+        busy: dict[WorkerProcess, Task] = {}
+        try:
             while True:
-                for task in islice(queue, len(idle)):
-                    pool = idle.pop()
-                    try:
-                        future = pool.submit(function, task)
-                    except BrokenProcessPool:  # it died while it had nothing to do
-                        pool = self._pool(pools)
-                        future = pool.submit(function, task)
-                    running[future] = task, pool
-                if not running:
+                for task in islice(queue, self._processes - len(busy)):
+                    busy[self._give(function, task, idle)] = task
+                if not busy:
                     break
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    task, pool = running.pop(future)
-                    if isinstance(future.exception(), BrokenProcessPool):
-                        died.append(task)
-                        idle.append(self._pool(pools))
+                ready = wait([worker.connection for worker in busy])
+                for worker in [worker for worker in busy if worker.connection in ready]:
+                    try:
+                        result = worker.answer()
+                    except WorkerDiedError:
+                        died.append(busy.pop(worker))
+                        worker.close()
                     else:
-                        idle.append(pool)
-                        yield future.result()
+                        del busy[worker]
+                        idle.append(worker)
+                        yield result
+        finally:
+            _end(idle, busy)
         for task in died:
             yield self._again(function, task, lost)
+
+    def _give(
+        self, function: Callable[[Task], Result], task: Task, idle: list[WorkerProcess]
+    ) -> WorkerProcess:
+        """Give a task to a worker that has none, or to a new one."""
+        while idle:
+            worker = idle.pop()
+            try:
+                worker.give(function, task)
+            except WorkerDiedError:  # while it had nothing to do
+                worker.close()
+            else:
+                return worker
+        worker = WorkerProcess(self._start)
+        with suppress(WorkerDiedError):  # then it has no answer either
+            worker.give(function, task)
+        return worker
 
     def _again(
         self,
@@ -110,15 +132,23 @@ class _ProcessExecutor:
         task: Task,
         lost: Callable[[Task], Result] | None,
     ) -> Result:
-        with ExitStack() as pools:
-            try:
-                return self._pool(pools).submit(function, task).result()
-            except BrokenProcessPool as error:
-                if lost is not None:
-                    return lost(task)
-                raise lost_worker() from error
+        worker = WorkerProcess(self._start)
+        try:
+            worker.give(function, task)
+            result: Result = worker.answer()
+        except WorkerDiedError as error:
+            if lost is not None:
+                return lost(task)
+            raise lost_worker() from error
+        finally:
+            _end([], [worker])
+        return result
 
-    def _pool(self, pools: ExitStack) -> ProcessPoolExecutor:
-        # Fresh processes: forked ones would inherit the threads of numerical libraries and hang.
-        context = multiprocessing.get_context("spawn")
-        return pools.enter_context(ProcessPoolExecutor(1, context, self._start))
+
+def _end(idle: Iterable[WorkerProcess], busy: Iterable[WorkerProcess]) -> None:
+    """End all workers; those that are still busy give up their tasks."""
+    for worker in busy:
+        worker.stop()
+    deadline = time.monotonic() + _END_SECONDS
+    for worker in (*busy, *idle):
+        worker.close(max(0.0, deadline - time.monotonic()))

@@ -1,5 +1,6 @@
 """What every run does around its work: check the output folder, keep a log, name the exit code."""
 
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from bids_app.files.derivatives import prepare_output
 from bids_app.files.provenance import write_dataset_files
 from bids_app.options.settings import Settings
 from bids_app.running.logs import LOGGER, log_error, new_run_id, start_logging
+from bids_app.running.work_folder import remove_scratch
 from pipelines.files import write_text
 
 
@@ -50,10 +52,21 @@ def run_logged(settings: Settings, work: Callable[[Path], ExitCode]) -> ExitCode
         )
         return log_error(defect)
     except KeyboardInterrupt:
-        interrupted = AppError(
-            "Interrupted.", ExitCode.TRY_AGAIN, "Run the same command again to resume."
-        )
-        return log_error(interrupted)
+        return _interrupted()
+
+
+def end_by_force() -> None:
+    """Tidy up for a run that was told to end and does not come to it."""
+    for worker in multiprocessing.active_children():
+        worker.kill()
+    remove_scratch()
+    _interrupted()
+
+
+def _interrupted() -> ExitCode:
+    return log_error(
+        AppError("Interrupted.", ExitCode.TRY_AGAIN, "Run the same command again to resume.")
+    )
 
 
 def _save_settings(settings: Settings, run_id: str) -> None:

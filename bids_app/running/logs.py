@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bids_app.errors import AppError, ExitCode
+from bids_app.running.signals import ignore_signals
 from pipelines.progress import Progress
 
 LOGGER = logging.getLogger("myomids")
@@ -77,7 +78,8 @@ def log_error(error: AppError) -> ExitCode:
 
 
 def log_exit_code(code: ExitCode) -> ExitCode:
-    """Write the last line of every log."""
+    """Write the last line of every log; no signal makes it wrong from here on."""
+    ignore_signals()
     level = logging.INFO if code == ExitCode.OK else logging.ERROR
     LOGGER.log(level, "exit code %d (%s)", int(code), code.name)
     return code

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bids_app.errors import AppError, ExitCode
+from bids_app.errors import AppError, ExitCode, HeldElsewhereError
 from bids_app.running.logs import LOGGER, log_exit_code
 from bids_app.running.resources import Step
 from bids_app.session_id import SessionId
@@ -30,6 +30,8 @@ class Outcome:
         Stacks whose images were refused, while others of the session have results.
     signs : tuple of Mapping
         What raw echoes of the session show of the sign of the phase.
+    held_elsewhere : bool
+        Another run works on the session, and it is that run's to report.
     """
 
     session: SessionId
@@ -40,11 +42,20 @@ class Outcome:
     steps: tuple[Step, ...] = ()
     refused_stacks: int = 0
     signs: tuple[Mapping[str, Any], ...] = ()
+    held_elsewhere: bool = False
 
     @classmethod
     def failure(cls, session: SessionId, error: AppError, steps: Sequence[Step] = ()) -> "Outcome":
         """Make the outcome of a session that ended with an error."""
-        return cls(session, "failed", error.exit_code, error.message, error.hint, tuple(steps))
+        return cls(
+            session,
+            "failed",
+            error.exit_code,
+            error.message,
+            error.hint,
+            tuple(steps),
+            held_elsewhere=isinstance(error, HeldElsewhereError),
+        )
 
     def reason(self) -> dict[str, Any]:
         """Return why the session failed, for ``logs/failed``."""

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ _CACHE_VARIABLES = {
     "NUMBA_CACHE_DIR": "numba",
 }
 
+# Temporary folders of this process, also those that are gone.
+_scratch: set[str] = set()
+
 
 @contextmanager
 def work_folder(settings: Settings) -> Iterator[Path]:
@@ -37,6 +41,7 @@ def work_folder(settings: Settings) -> Iterator[Path]:
         ``CANNOT_CREATE`` if it cannot be written to.
     """
     with tempfile.TemporaryDirectory(prefix="myomids-") as temporary:
+        _scratch.add(temporary)
         path = settings.work_dir or Path(temporary)
         try:
             for variable, folder in _cache_folders(path).items():
@@ -49,6 +54,12 @@ def work_folder(settings: Settings) -> Iterator[Path]:
                 "Choose another --work-dir.",
             ) from error
         yield path
+
+
+def remove_scratch() -> None:
+    """Remove the temporary folders of this process, whatever it is doing with them."""
+    for folder in _scratch:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def worker_start(settings: Settings, log_file: Path, work_dir: Path) -> Callable[[], None]:

@@ -18,6 +18,8 @@ import psutil
 import pytest
 
 from bids_app.errors import ExitCode
+from bids_app.files.result_writer import session_writer
+from bids_app.session_id import SessionId
 from tests.bids_app.small_dataset import make_dataset, make_label_maps
 
 PARTICIPANTS = ("01", "02", "03")
@@ -40,7 +42,9 @@ def start(dataset: Path, out: Path, tmp_path: Path, repository: Path) -> Iterato
     """Start runs as processes of their own; none outlives the test."""
     runs: list[subprocess.Popen[str]] = []
 
-    def call(*options: str, output: Path = out) -> "subprocess.Popen[str]":
+    def call(
+        *options: str, output: Path = out, scratch: Path | None = None
+    ) -> "subprocess.Popen[str]":
         command = [sys.executable, str(repository / "run.py"), str(dataset), str(output)]
         maps = ["--derivatives", f"truth={tmp_path / 'truth'}"]
         run = subprocess.Popen(
@@ -48,6 +52,7 @@ def start(dataset: Path, out: Path, tmp_path: Path, repository: Path) -> Iterato
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            env=None if scratch is None else {**os.environ, "TMPDIR": str(scratch)},
         )
         runs.append(run)
         return run
@@ -100,6 +105,52 @@ def test_a_killed_worker_costs_no_session(start: Start, out: Path) -> None:
     wait_until(lambda: complete(out))
     workers_of(run)[0].kill()
     code, said = finish(run)
+    assert code == ExitCode.OK, said
+    assert_whole(out)
+
+
+@pytest.mark.parametrize(
+    ("number", "tell", "processes"),
+    [
+        (signal.SIGINT, os.killpg, "2"),
+        (signal.SIGTERM, os.kill, "1"),
+        (signal.SIGHUP, os.killpg, "1"),
+    ],
+)
+def test_a_run_that_is_told_to_end_leaves_nothing_behind(
+    number: int, tell: Callable[[int, int], None], processes: str, start: Start, out: Path
+) -> None:
+    """A terminal and some batch systems tell all processes, others only the first."""
+    scratch = out.parent / "scratch"
+    scratch.mkdir()
+    run = start("--nprocs", processes, "--mem", "100GB", scratch=scratch)
+    wait_until(lambda: list((out / "logs").glob("staging/*")))
+    workers = workers_of(run)
+    assert len(workers) == int(processes)
+    tell(run.pid, number)
+    code, said = finish(run)
+    assert code == ExitCode.TRY_AGAIN
+    assert said.splitlines()[-1].endswith("exit code 75 (TRY_AGAIN)")
+    assert "Traceback" not in said
+    assert not any(worker.is_running() for worker in workers)
+    assert not list(scratch.iterdir())
+    assert not list((out / "logs").glob("staging/*"))
+    assert not list((out / "logs").glob("failed/*"))
+    for participant in PARTICIPANTS:
+        with session_writer(out, SessionId(participant)):
+            pass  # its lock is free
+
+
+def test_workers_end_when_their_run_is_killed(start: Start, out: Path) -> None:
+    run = start("--nprocs", "2", "--mem", "100GB")
+    wait_until(lambda: list((out / "logs").glob("staging/*")))
+    workers = workers_of(run)
+    assert len(workers) == 2
+    run.kill()
+    finish(run)
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not alive
+    code, said = finish(start())
     assert code == ExitCode.OK, said
     assert_whole(out)
 

@@ -297,10 +297,11 @@ sys.exit(code)
 
 def test_a_run_imports_only_what_its_sessions_need(dataset: Path, tmp_path: Path) -> None:
     """A pair with label maps needs no separation, no network, and nothing of the group level."""
-    maps = f"truth={tmp_path / 'truth'}"
+    options = ["participant", "--participant-label", "01"]
+    options += ["--derivatives", f"truth={tmp_path / 'truth'}"]
     folders = [str(dataset), str(tmp_path / "out")]
     done = subprocess.run(
-        [sys.executable, "-c", _MODULES_OF_A_RUN, *folders, "participant", "--derivatives", maps],
+        [sys.executable, "-c", _MODULES_OF_A_RUN, *folders, *options],
         capture_output=True,
         text=True,
         check=True,
