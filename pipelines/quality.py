@@ -43,6 +43,15 @@ class Check:
         return asdict(self)
 
 
+# What these doubt has no value where they fail, so that no wrong number is left.
+_EMPTYING = frozenset({"water_fat_decision"})
+
+
+def spoils_numbers(name: str) -> bool:
+    """Return whether wrong numbers are left in the tables of a stack where a check has failed."""
+    return name not in _EMPTYING
+
+
 _BAD_LAST: tuple[CheckLevel, ...] = ("pass", "warn", "fail")
 
 

@@ -11,7 +11,16 @@ from bids_app.session_id import SessionId
 DATATYPE = "mr-quant"
 
 # Files of ours that the BIDS standard has no place for.
-BIDSIGNORE = ("mr-*", "*.html", "logs", "figures", "group_*", "models", "CITATION.md")
+BIDSIGNORE = (
+    "mr-*",
+    "*.html",
+    "logs",
+    "figures",
+    "group_*",
+    "quality_verdicts*",
+    "models",
+    "CITATION.md",
+)
 
 
 @dataclass(frozen=True)

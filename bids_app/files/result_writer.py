@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 COMPLETE_SESSIONS = "logs/complete"
 FAILED_SESSIONS = "logs/failed"
+# Key of a marker: stacks whose images were refused while others of the session were processed.
+REFUSED_STACKS = "RefusedStacks"
 _STAGING = "logs/staging"
 # Higher levels take several times as long for a few percent.
 _TABLE_COMPRESSION = 3

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.group.cohort import HarmonizedCohort
+from bids_app.group.quality_tables import with_marks
 from bids_app.options.settings import Settings
 from bids_app.running.logs import progress_bar
 from bids_app.running.machine import available_cpus
@@ -79,7 +80,7 @@ def apply_to_cohort(
         native = native.subset(~native.samples.index.isin(trained_on))
     tables: dict[str, pd.DataFrame] = {}
     if len(native.samples):
-        tables |= answer_tables(settings, model, native)
+        tables |= answer_tables(settings, model, native, cohort.marks)
     if settings.interactions is not None:
         tables |= _interactions(settings, model, cohort)
     about = {
@@ -98,17 +99,20 @@ def apply_to_cohort(
 
 
 def answer_tables(
-    settings: Settings, model: "DiagnosisModel", native: "NativeScores"
+    settings: Settings, model: "DiagnosisModel", native: "NativeScores", marks: "pd.DataFrame"
 ) -> "dict[str, pd.DataFrame]":
-    """Return ``group_diagnosis``, ``group_flags`` and ``group_explanation`` of some samples."""
+    """Return ``group_diagnosis``, ``group_flags`` and ``group_explanation`` of some samples.
+
+    `marks` say what checks and people found in them, see :func:`.quality_tables.sample_marks`.
+    """
     from pipelines.diagnosis.application.apply import ApplyOptions, apply_model
 
     options = ApplyOptions(threads=settings.omp_nthreads or available_cpus())
     with progress_bar("explaining", "member") as progress:
         answers = apply_model(model, native, options, progress=progress)
     return {
-        "group_diagnosis": answers.results,
-        "group_flags": answers.samples,
+        "group_diagnosis": with_marks(answers.results, marks),
+        "group_flags": with_marks(answers.samples, marks),
         "group_explanation": answers.explanation,
     }
 

@@ -1,11 +1,14 @@
 """The gathered cohort, harmonized, as the tables we write."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.tables import read_tsv
 from bids_app.group.gathering import Gathered
+from bids_app.group.quality_tables import sample_marks, with_marks
+from bids_app.group.traced_parts import trace_parts
 from bids_app.options.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,14 +62,25 @@ class HarmonizedCohort:
 
     def tables(self) -> "dict[str, pd.DataFrame]":
         """Return ``group_muscles``, ``group_scores`` and ``group_trace``."""
+        import pandas as pd
+
         from pipelines.harmonization.trace import trace_scores
 
-        table = self.gathered.table
-        return {
-            "group_muscles": table.scores,
-            "group_scores": self._features(),
-            "group_trace": trace_scores(table, self.harmonization),
+        gathered, marks = self.gathered, self.marks
+        trace = trace_scores(gathered.table, self.harmonization)
+        tables = {
+            "group_muscles": with_marks(gathered.table.scores, marks),
+            "group_scores": with_marks(self._features(), marks),
+            "group_trace": trace_parts(trace, gathered.parts),
         }
+        if gathered.quality:
+            tables["group_quality"] = pd.concat(gathered.quality, ignore_index=True)
+        return tables
+
+    @cached_property
+    def marks(self) -> "pd.DataFrame":
+        """What checks and people say of each sample of our own results, by sample."""
+        return sample_marks(self.gathered.quality)
 
     def _features(self) -> "pd.DataFrame":
         import pandas as pd

@@ -3,47 +3,35 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from typing import TYPE_CHECKING
 
 from bids_app.dataset.labels import enumerate_labels
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.provenance import DataOrigin, bids_uri, data_origin
-from bids_app.files.reading import checksum, is_there
-from bids_app.files.sidecars import read_json_file
-from bids_app.group.own_results import OwnResult, doubts, find_results, read_results
+from bids_app.files.reading import checksum
+from bids_app.files.verdicts import TEMPLATE, VERDICTS
+from bids_app.group.own_results import doubts
+from bids_app.group.own_studies import OwnStudy, find_own_studies, own_inputs, read_own_study
 from bids_app.group.phenotype import FOLDER, read_phenotype_table
 from bids_app.group.score_doubts import (
     contradictions,
-    noisy_fat_fractions,
     similar_diagnoses,
-    undescribed_people,
 )
 from bids_app.group.studies import (
     Study,
     checksums,
     diagnosis_names,
     find_study,
-    read_people_of,
     read_study,
     require_tables,
-    studies_of,
 )
 from bids_app.group.study_maps import StudyMaps
 from bids_app.options.settings import INPUT_NAME, Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipelines.harmonization.scores.score_table import ScoreTable
-
-
-@dataclass(frozen=True)
-class OwnStudy:
-    """Results of the participant level in one output folder."""
-
-    name: str
-    root: Path
-    people: Path | None  # dataset whose participants.tsv tells about the participants
-    results: tuple[OwnResult, ...]
 
 
 @dataclass(frozen=True)
@@ -63,6 +51,21 @@ class Gathered:
     origins: dict[str, DataOrigin]  # by study: '', 'phantom' or 'simulated'
     long_names: dict[str, str]  # of diagnoses, where a participants.json has them
     doubts: list[str]  # what should be known about the scores before they are used
+    # of our own results, empty lists if there are none: every stack, and every measurement
+    quality: "list[pd.DataFrame]"
+    parts: "list[pd.DataFrame]"
+
+
+class NothingLeftError(AppError):
+    """No stack counts, and there are no other scores; `quality` says why."""
+
+    def __init__(self, why: str, quality: "list[pd.DataFrame]") -> None:
+        super().__init__(
+            f"No fat fraction is left to gather: {why}",
+            ExitCode.NOTHING_SELECTED,
+            f"Look at the sessions, and say in {VERDICTS} which to keep; {TEMPLATE} has them.",
+        )
+        self.quality = quality
 
 
 def find_sources(settings: Settings) -> Sources:
@@ -71,7 +74,7 @@ def find_sources(settings: Settings) -> Sources:
     for study in named.values():
         require_tables(study)
     studies = (find_study(INPUT_NAME, settings.bids_dir), *named.values())
-    own = tuple(_own_studies(settings))
+    own = find_own_studies(settings)
     if not any(study.results for study in own) and not any(study.tables for study in studies):
         where = enumerate_labels(str(study.root) for study in own)
         others = [str(path) for study in studies for path in study.without_scale]
@@ -123,33 +126,35 @@ def gather(sources: Sources, maps: StudyMaps) -> Gathered:
     doubts: list[str] = []
     inputs: dict[str, str] = {}
     origins: dict[str, DataOrigin] = {}
+    quality, parts = [], []
     for own in sources.own:
         if any(result.tables for result in own.results):
-            read, doubtful = _read_own(own)
-            read, changes = maps.with_diagnoses(own.name, read)
-            tables += read
-            doubts += [*doubtful, *changes]
-            inputs |= {
-                bids_uri(own.root / name, own.root, own.name): checksum(own.root / name)
-                for result in own.results
-                for name in result.tables
-            }
-            origins |= _origins(read, own.people or own.root)
+            read = read_own_study(own)
+            mapped, changes = maps.with_diagnoses(own.name, read.tables)
+            tables += mapped
+            doubts += [*read.doubts, *changes]
+            inputs |= own_inputs(own)
+            origins |= _origins(read.tables, own.people or own.root)
+            quality.append(read.quality)
+            parts.append(read.parts)
     for study in sources.studies:
         if study.tables:
-            read, doubtful = read_study(study, maps.muscle_names(study.name))
-            read, changes = maps.with_diagnoses(study.name, read)
-            tables += read
+            scored, doubtful = read_study(study, maps.muscle_names(study.name))
+            scored, changes = maps.with_diagnoses(study.name, scored)
+            tables += scored
             doubts += [*doubtful, *changes]
             inputs |= checksums(study)
-            origins |= _origins(read, study.root)
+            origins |= _origins(scored, study.root)
     datasets = [*(own.people for own in sources.own), *(study.root for study in sources.studies)]
     long_names = {k: v for root in datasets if root for k, v in diagnosis_names(root).items()}
+    if quality and not tables:
+        raise NothingLeftError(" ".join(doubts), quality)
     table = ScoreTable.concat(tables)
     doubts += maps.unused()
     doubts += contradictions(table.samples)
     doubts += similar_diagnoses(table.samples["diagnosis"].dropna())
-    return Gathered(table, inputs, origins, long_names, list(dict.fromkeys(doubts)))
+    told = list(dict.fromkeys(doubts))
+    return Gathered(table, inputs, origins, long_names, told, quality, parts)
 
 
 def _check_copies(sources: Sources) -> None:
@@ -174,64 +179,6 @@ def _check_copies(sources: Sources) -> None:
                 ExitCode.BAD_DATA,
                 "Name each dataset once, and keep one copy of each table.",
             )
-
-
-def _own_studies(settings: Settings) -> Iterator[OwnStudy]:
-    """Find our results in the folders of ``--derivatives``, or else in the output folder."""
-    labels = (settings.participant_label, settings.session_label)
-    if not settings.derivatives:
-        results = find_results(INPUT_NAME, settings.output_dir, *labels)
-        yield OwnStudy(INPUT_NAME, settings.output_dir, settings.bids_dir, tuple(results))
-    for name, root in settings.derivatives.items():
-        if not root.is_dir():
-            raise AppError(
-                f"The folder of --derivatives {name}={root} does not exist.",
-                ExitCode.INPUT_MISSING,
-                "Check the path; in a container, mount the folder.",
-            )
-        results = find_results(name, root, *labels)
-        if not results:
-            raise AppError(
-                f"{root} (--derivatives {name}) holds no complete session of MyoMIDS.",
-                ExitCode.NOTHING_SELECTED,
-                "Name the output folder of the participant level, and check the labels.",
-            )
-        yield OwnStudy(name, root, _dataset_of(root), tuple(results))
-
-
-def _dataset_of(root: Path) -> Path | None:
-    """Return the dataset that tells about the people of an output folder.
-
-    That is the folder itself if it has a ``participants.tsv``, else the dataset it was made from,
-    if that is still where the description says.
-    """
-    if is_there(root / "participants.tsv"):
-        return root
-    description = root / "dataset_description.json"
-    content: Any = read_json_file(description) if description.exists() else {}
-    links = content.get("DatasetLinks") if isinstance(content, dict) else None
-    link = links.get(INPUT_NAME) if isinstance(links, dict) else None
-    if not isinstance(link, str):
-        return None
-    dataset = (root / unquote(link)).resolve()
-    return dataset if is_there(dataset / "participants.tsv") else None
-
-
-def _read_own(own: OwnStudy) -> "tuple[list[ScoreTable], list[str]]":
-    """Read our results, one table per study that ``participants.tsv`` names, and any doubts."""
-    from pipelines.harmonization.scores.score_table import scores_of_muscle_table
-
-    people, doubtful = (None, []) if own.people is None else read_people_of(own.name, own.people)
-    rows = read_results(own.results)
-    named = own.name if people is None else studies_of(rows["participant"], people, own.name)
-    tables = [
-        scores_of_muscle_table(part, study=str(study), source=str(own.root))
-        for study, part in rows.assign(study=named).groupby("study", sort=False)
-    ]
-    doubtful += undescribed_people(rows["participant"], people, str(own.root))
-    for table in tables:
-        doubtful += noisy_fat_fractions(table.scores, str(own.root))
-    return [table if people is None else table.with_people(people) for table in tables], doubtful
 
 
 def _origins(tables: "Iterable[ScoreTable]", dataset: Path) -> dict[str, DataOrigin]:

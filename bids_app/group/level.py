@@ -10,10 +10,20 @@ from bids_app.errors import ExitCode, as_app_errors
 from bids_app.files.group_files import MODELS, REPORT, SUMMARY, write_tables
 from bids_app.files.provenance import GROUP_PACKAGES, generated_by, run_info, software_versions
 from bids_app.files.result_writer import GroupId, SessionWriter, session_writer
+from bids_app.files.tables import table_text
+from bids_app.files.verdicts import TEMPLATE
 from bids_app.group.application import Applied, apply_to_cohort
 from bids_app.group.cohort import HarmonizedCohort, audit
-from bids_app.group.gathering import Sources, cautions, find_sources, gather
+from bids_app.group.gathering import (
+    Gathered,
+    NothingLeftError,
+    Sources,
+    cautions,
+    find_sources,
+    gather,
+)
 from bids_app.group.preparation import check_choices, group_dry_run, prepare_cohort, size_of
+from bids_app.group.quality_tables import template
 from bids_app.group.study_maps import read_study_maps
 from bids_app.group.training import end_training, model_folder, put_in_place, train
 from bids_app.options.settings import Settings
@@ -76,7 +86,7 @@ def _run(
     # What can fail at once comes before what takes hours.
     folder, trained_on = settings.diagnosis_model, None
     model = check_choices(settings)
-    gathered = gather(sources, read_study_maps(settings))
+    gathered = _gathered(settings, sources)
     found += _warned(gathered.doubts)
     LOGGER.info("%s", size_of(gathered))
     cohort, plan = prepare_cohort(settings, gathered, model)
@@ -87,6 +97,8 @@ def _run(
         save_model(model, writer.folder / MODELS / str(settings.train))
         cohort = replace(cohort, harmonization=model.ensemble.harmonization)
     tables = {f"group_{name}": table for name, table in tables.items()} | cohort.tables()
+    if gathered.quality:
+        writer.table(Path(TEMPLATE), template(gathered.quality))
     applied: Applied | None = None
     if model is not None and folder is not None:
         applied = apply_to_cohort(settings, model, folder, cohort, trained_on)
@@ -100,6 +112,15 @@ def _run(
     writer.commit({"Version": __version__, "Inputs": gathered.inputs})
     if settings.train is not None:
         end_training(settings)
+
+
+def _gathered(settings: Settings, sources: Sources) -> Gathered:
+    """Read all sources; leave the template for verdicts also where nothing is left to gather."""
+    try:
+        return gather(sources, read_study_maps(settings))
+    except NothingLeftError as error:
+        write_text(settings.output_dir / TEMPLATE, table_text(template(error.quality)))
+        raise
 
 
 def _warned(sentences: list[str]) -> list[str]:

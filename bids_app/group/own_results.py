@@ -12,8 +12,14 @@ from bids_app.dataset.tree import natural_key
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.provenance import bids_uri
 from bids_app.files.reading import checksum
-from bids_app.files.result_writer import COMPLETE_SESSIONS, FAILED_SESSIONS, read_marker
+from bids_app.files.result_writer import (
+    COMPLETE_SESSIONS,
+    FAILED_SESSIONS,
+    REFUSED_STACKS,
+    read_marker,
+)
 from bids_app.files.tables import read_tsv
+from bids_app.options.settings import INPUT_NAME
 from bids_app.session_id import SessionId
 
 if TYPE_CHECKING:
@@ -22,6 +28,17 @@ if TYPE_CHECKING:
 _SESSION_NAME = re.compile(r"sub-([A-Za-z0-9+]+)(?:_ses-([A-Za-z0-9+]+))?")
 MUSCLE_TABLE_ENDING = "_desc-muscles_stats.tsv"
 _VALUE = "ff_mean"
+_PART_COLUMNS = (
+    "participant",
+    "session",
+    "stack",
+    "muscle",
+    "side",
+    _VALUE,
+    "volume_ml",
+    "source",
+    "row",
+)
 _COLUMNS = ("level", "muscle", "side", _VALUE, "volume_ml")
 
 
@@ -48,6 +65,26 @@ class OwnResult:
     session: SessionId
     tables: tuple[Path, ...]
     marker: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The session in messages, with its study if that is a folder of ``--derivatives``."""
+        return f"{'' if self.study == INPUT_NAME else self.study + '/'}{self.session.name}"
+
+    @property
+    def stacks(self) -> tuple[str, ...]:
+        """Names of the stacks that have a per-muscle table, in the order of `tables`."""
+        start = self.session.name
+        return tuple(
+            table.name.removeprefix(start).removesuffix(MUSCLE_TABLE_ENDING).removeprefix("_")
+            for table in self.tables
+        )
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Why each stack was refused whose images could not be used, by its name."""
+        listed = self.marker.get(REFUSED_STACKS, ())
+        return {str(one["Stack"]): str(one["Message"]) for one in listed}
 
 
 def find_results(
@@ -85,25 +122,17 @@ def doubts(results: Sequence[OwnResult], root: Path) -> list[str]:
     bare = [result.session.name for result in results if not result.tables]
     if bare:
         sentences.append(f"{root}: no per-muscle table of {enumerate_labels(bare)}.")
+    refused = [f"{one.session.name} {name}".rstrip() for one in results for name in one.refused]
+    if refused:
+        sentences.append(
+            f"{root}: {len(refused)} stack(s) were refused and give no value: "
+            f"{enumerate_labels(refused)}."
+        )
     for key, what in (("Version", "versions of MyoMIDS"), ("Settings", "settings")):
         kinds = {json.dumps(result.marker.get(key), sort_keys=True) for result in results}
         if len(kinds) > 1:
             sentences.append(f"{root}: sessions were made with {len(kinds)} different {what}.")
     return sentences
-
-
-def read_results(results: Sequence[OwnResult]) -> "pd.DataFrame":
-    """Read the fat fraction of every muscle of results that have a table.
-
-    Returns columns ``level`` (always ``muscle``), ``muscle``, ``side``, ``ff_mean`` (percent),
-    ``participant``, ``session``, ``source`` (BIDS URI) and ``row``. A muscle seen in several stacks
-    has the mean weighted by volume.
-    """
-    import pandas as pd
-
-    for result in results:
-        check_unchanged(result)
-    return pd.concat([session_rows(result) for result in results], ignore_index=True)
 
 
 def check_unchanged(result: OwnResult) -> None:
@@ -116,11 +145,14 @@ def check_unchanged(result: OwnResult) -> None:
     """
     for table in result.tables:
         if checksum(result.root / table) != result.marker["Files"][table.as_posix()]:
-            raise _damaged(result.root / table, "was changed since its session was complete")
+            raise damaged(result.root / table, "was changed since its session was complete")
 
 
-def session_rows(result: OwnResult) -> "pd.DataFrame":
-    """Read the fat fractions of one session; columns as :func:`read_results`, maybe no row.
+def read_parts(result: OwnResult) -> "pd.DataFrame":
+    """Read the measured muscles of every stack of a session, each a part of a muscle.
+
+    Returns columns ``participant``, ``session``, ``stack``, ``muscle``, ``side``, ``ff_mean``
+    (percent), ``volume_ml``, ``source`` (BIDS URI) and ``row``; maybe no row.
 
     Raises
     ------
@@ -129,16 +161,17 @@ def session_rows(result: OwnResult) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    from pipelines.quantification.table import join_stacks
-
-    stacks = [_muscle_rows(result, table) for table in result.tables]
+    stacks = [
+        _muscle_rows(result, table).assign(stack=stack)
+        for table, stack in zip(result.tables, result.stacks, strict=True)
+    ]
     if not stacks:
-        return pd.DataFrame()
-    rows = join_stacks(pd.concat(stacks, ignore_index=True))
+        return pd.DataFrame(columns=list(_PART_COLUMNS))
     session = result.session
-    return rows.assign(
-        participant=session.participant, session=session.session or "", level="muscle"
+    parts = pd.concat(stacks, ignore_index=True).assign(
+        participant=session.participant, session=session.session or ""
     )
+    return parts[list(_PART_COLUMNS)]
 
 
 def _muscle_rows(result: OwnResult, table: Path) -> "pd.DataFrame":
@@ -149,7 +182,7 @@ def _muscle_rows(result: OwnResult, table: Path) -> "pd.DataFrame":
     content = read_tsv(path)
     lacking = [name for name in _COLUMNS if name not in content]
     if lacking:
-        raise _damaged(path, f"has no column {lacking[0]!r}")
+        raise damaged(path, f"has no column {lacking[0]!r}")
     content["row"] = content.index
     measured = (content["level"] == "muscle") & (content[_VALUE] != "n/a")
     rows = content[measured].copy()
@@ -157,10 +190,15 @@ def _muscle_rows(result: OwnResult, table: Path) -> "pd.DataFrame":
         numbers = pd.to_numeric(rows[column], errors="coerce")
         if numbers.isna().any():
             line = rows.loc[numbers.isna(), "row"].iloc[0]
-            raise _damaged(path, f"row {line}, column {column!r} holds no number")
+            raise damaged(path, f"row {line}, column {column!r} holds no number")
         rows[column] = numbers
     rows["source"] = bids_uri(path, result.root, result.study)
     return rows[["muscle", "side", _VALUE, "volume_ml", "source", "row"]]
+
+
+def known_sessions(root: Path) -> list[SessionId]:
+    """Return all sessions of an output folder, complete or failed."""
+    return [*_session_names(root / COMPLETE_SESSIONS), *_session_names(root / FAILED_SESSIONS)]
 
 
 def _session_names(folder: Path) -> list[SessionId]:
@@ -170,7 +208,8 @@ def _session_names(folder: Path) -> list[SessionId]:
     return sorted(sessions, key=lambda session: natural_key(session.name))
 
 
-def _damaged(path: Path, problem: str) -> AppError:
+def damaged(path: Path, problem: str) -> AppError:
+    """Return the error about a file of ours that cannot be what was written."""
     return AppError(
         f"{path} {problem}.",
         ExitCode.BAD_DATA,

@@ -122,6 +122,20 @@ class Settings:
         scientific=True,
     )
 
+    quality_verdicts: Path | None = _GROUP_LEVEL.option(
+        None,
+        "sessions that people keep or exclude (default: quality_verdicts.tsv beside results)",
+        metavar="TSV",
+        level="both",
+    )
+    include_failed: bool = _GROUP_LEVEL.option(
+        False, "take in stacks whose quality checks failed, marked", level="both"
+    )
+    combine: Literal["best", "mean"] = _GROUP_LEVEL.option(
+        "best",
+        "take the best scan of a muscle in a session, or the mean of all (default: {default})",
+        level="both",
+    )
     study: Mapping[str, Path] = _GROUP_LEVEL.option(
         {},
         "datasets with score tables (phenotype/*.tsv, *.csv) to gather too; may be repeated",

@@ -8,6 +8,7 @@ from bids_app.dataset.inputs import SessionInputs, Unusable
 from bids_app.dataset.scans import Session
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.reading import checksum
+from bids_app.files.result_writer import REFUSED_STACKS
 from bids_app.options.settings import Settings
 from bids_app.participant.labelling import LabelSource
 from bids_app.participant.shared_sign import ShownSign
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 # Keys of a marker, and what a message calls them.
 _DIAGNOSIS = "Diagnosis"
 _CALLED = {_DIAGNOSIS: "diagnosis model"}
-# Stacks whose images were refused while others of the session were processed.
-REFUSED = "RefusedStacks"
 # What raw echoes show of the sign of the phase.
 PHASE_SIGNS = "PhaseSigns"
 
@@ -59,24 +58,28 @@ def choices_of(task: SessionTask) -> dict[str, Any]:
         "Version": __version__,
         "Settings": task.settings.scientific(),
         "Labels": task.labels.identity(task.session),
-        _DIAGNOSIS: _model_identity(task.settings),
+        _DIAGNOSIS: _diagnosis_identity(task),
     }
 
 
-def _model_identity(settings: Settings) -> dict[str, Any] | None:
-    if settings.diagnosis_model is None:
+def _diagnosis_identity(task: SessionTask) -> dict[str, Any] | None:
+    if task.settings.diagnosis_model is None:
         return None
-    from bids_app.participant.diagnosis import model_identity
+    from bids_app.participant.diagnosis import diagnosis_identity
 
-    return model_identity(settings.diagnosis_model)
+    return diagnosis_identity(task.settings, task.session.id)
 
 
 def lacks_diagnosis(
     session: SessionId, marker: Mapping[str, Any], made_from: Mapping[str, Any]
 ) -> bool:
-    """Tell whether a complete session only lacks the answers of a diagnosis model."""
+    """Tell whether a complete session only lacks answers of a diagnosis model.
+
+    It lacks them too where other stacks count now than did when the same model answered.
+    """
     changed = [key for key, value in made_from.items() if marker.get(key) != value]
-    if changed == [_DIAGNOSIS] and marker.get(_DIAGNOSIS) is None:
+    before, now = marker.get(_DIAGNOSIS), made_from[_DIAGNOSIS]
+    if changed == [_DIAGNOSIS] and _only_other_stacks(before, now):
         return True
     if changed:
         names = (_CALLED.get(key, key.lower()) for key in changed)
@@ -88,9 +91,16 @@ def lacks_diagnosis(
     return False
 
 
+def _only_other_stacks(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> bool:
+    """Tell whether a model is new to a session, or is the same while its choices are others."""
+    if before is None or now is None:
+        return before is None
+    return all(before.get(key) == now[key] for key in ("Model", "SHA256"))
+
+
 def refused_before(marker: Mapping[str, Any] | None) -> Refusals:
     """Return the stacks that were refused when a session was completed."""
-    return list(marker.get(REFUSED, [])) if marker is not None else []
+    return list(marker.get(REFUSED_STACKS, [])) if marker is not None else []
 
 
 def signs_shown_before(marker: Mapping[str, Any] | None) -> tuple[ShownSign, ...]:

@@ -12,6 +12,7 @@ from bids_app.dataset.sessions import Dataset
 from bids_app.dataset.structure import check_structure
 from bids_app.errors import ExitCode
 from bids_app.files.result_writer import clear_unfinished, write_failure
+from bids_app.files.verdicts import verdicts_of_run
 from bids_app.options.settings import Settings
 from bids_app.participant.completion import SessionTask
 from bids_app.participant.dry_run import dry_run
@@ -49,6 +50,8 @@ def run_participant_level(settings: Settings) -> ExitCode:
     """
     dataset = Dataset(settings.bids_dir)
     filters = read_filter_file(settings.bids_filter_file) if settings.bids_filter_file else None
+    # A mistake in it shows before the first session.
+    verdicts_of_run(settings)
     selected = dataset.select(settings.participant_label, settings.session_label)
     warnings = [] if settings.skip_bids_validation else check_structure(dataset, selected)
     sessions = dataset.sessions(settings.participant_label, settings.session_label, filters)

@@ -4,6 +4,7 @@ Diagnosis and report are imported where a session needs them.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ from bids_app.dataset.inputs import SessionInputs, Unusable, session_inputs
 from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.files.derivatives import StackNames
 from bids_app.files.provenance import run_info
-from bids_app.files.result_writer import SessionWriter, read_marker, session_writer
+from bids_app.files.result_writer import REFUSED_STACKS, SessionWriter, read_marker, session_writer
+from bids_app.files.verdicts import verdicts_of_run
 from bids_app.participant.completion import (
     PHASE_SIGNS,
-    REFUSED,
     Refusals,
     SessionTask,
     lacks_diagnosis,
@@ -52,7 +53,7 @@ def process_session(task: SessionTask) -> Outcome:
                 LOGGER.info("%s: complete before, skipped", session.name)
                 return Outcome(session, "skipped", refused_stacks=len(refused), signs=signs)
             with monitor.step("put files in place"):
-                about = {**made_from, REFUSED: refused, PHASE_SIGNS: list(signs)}
+                about = {**made_from, REFUSED_STACKS: refused, PHASE_SIGNS: list(signs)}
                 writer.commit(about, add=marker is not None)
     except AppError as error:
         return Outcome.failure(session, error, monitor.steps)
@@ -144,8 +145,10 @@ def _write_report(
 
     session = task.session.id
     failures = [Failure(one["Message"], one["Hint"], stack=one["Stack"]) for one in refused]
-    content = read_session_content(
-        folder, session, run_info(task.settings), failures, answers_folder
+    verdicts = [verdict.sentence for verdict in verdicts_of_run(task.settings).about(session)]
+    content = replace(
+        read_session_content(folder, session, run_info(task.settings), failures, answers_folder),
+        verdicts=verdicts,
     )
     views = stack_views(content)
     write(session.report, render_session(content, views))

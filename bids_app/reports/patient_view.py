@@ -10,6 +10,13 @@ if TYPE_CHECKING:
 # Diagnoses and features shown of each patient.
 _MOST_DIAGNOSES, _MOST_FEATURES = 5, 6
 
+# Columns that say what checks and people found in the session, and their words.
+_MARKS = {
+    "failed_lights": "failed check",
+    "left_out_stacks": "left out",
+    "verdict": "a person says",
+}
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -102,6 +109,11 @@ def _patient(
         raised.append("unlike the training data")
     if _true(row["partial"]):
         raised.append("partial scan")
+    raised += [
+        f"{words}: {text.replace('_', ' ')}"
+        for column, words in _MARKS.items()
+        if (text := _text(row.get(column)))
+    ]
     diagnoses: list[Diagnosis] = []
     in_set = 0
     if ranked is not None:

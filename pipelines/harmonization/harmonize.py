@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from pipelines.arrays import Float64
 from pipelines.errors import DataError
@@ -209,19 +210,29 @@ class Harmonization:
         averaged = self._scale(native, side_mean(native.values)[..., None], draw or 0)
         return averaged[..., 0], asymmetry(native.values)
 
+    def side_percent(self, native: NativeScores, draw: int = 0) -> Float64:
+        """Return the scores of each side 0-100, (n, m, 3); NaN if sides are averaged before."""
+        if self.options.order == "scale_first":
+            return self._scale(native, native.values, draw)
+        return np.full_like(native.values, np.nan)
+
+    def numbers(self, samples: "pd.Index[str]", draw: int = 0) -> Float64:
+        """Return the random number of each sample and muscle, (n, m); NaN if none is used."""
+        if self.options.method == "paper":
+            return np.full((len(samples), len(self.muscles)), np.nan)
+        return random_numbers(samples, self.muscles, 1, self.options.seed, draw)[..., 0]
+
     def _scale(self, native: NativeScores, values: Float64, draw: int) -> Float64:
         names = native.samples["scale"].to_numpy(dtype=object)
         if self.options.method != "dither":
             return scale_to_percent(values, names)
         # One number for both sides of a muscle: equal grades stay equal and make no asymmetry.
-        numbers = random_numbers(native.samples.index, self.muscles, 1, self.options.seed, draw)
+        numbers = self.numbers(native.samples.index, draw)[..., None]
         return dither(values, names, self.thresholds, np.broadcast_to(numbers, values.shape))
 
     def _muscle_features(self, percent: Float64, native: NativeScores, draw: int) -> Float64:
         if self.options.method == "ranks":
-            index = native.samples.index
-            ties = random_numbers(index, self.muscles, 1, self.options.seed, draw)
-            return patient_ranks(percent, ties[..., 0])
+            return patient_ranks(percent, self.numbers(native.samples.index, draw))
         return leave_one_out(percent) if self.options.relative else percent
 
     def as_dict(self) -> dict[str, Any]:

@@ -24,6 +24,8 @@ TRACE_COLUMNS = (
     "operation",
     "used",
     "merged_score",
+    "random_number",
+    "side_0_100",
     "score_0_100",
     "relative",
 )
@@ -56,13 +58,16 @@ def trace_scores(
         score on its scale, the ``muscle`` it became part of and by which ``operation`` (``as
         scored``, ``merge``, ``expand``), whether it was ``used`` (a score of the muscle itself
         overrides a merged one, that an expanded one), the score of that muscle and side after
-        merging (native scale), the muscle's score 0-100 over both sides, and the feature value. A
-        score that serves no feature has one row without ``muscle``.
+        merging (native scale), the random number (0-1) its muscle was drawn with, that score 0-100
+        (missing if sides are averaged before scaling), the muscle's score 0-100 over both sides,
+        and the feature value. A score that serves no feature has one row without ``muscle``.
     """
     rules = regrouping or default_regrouping()
     native = to_native(table, rules)
     features = native.select(harmonization.muscles)
     percent, _ = harmonization.percent(features, draw=draw)
+    sides = harmonization.side_percent(features, draw)
+    numbers = harmonization.numbers(features.samples.index, draw)
     relative = harmonization.transform(native, draw=draw)[:, : len(harmonization.muscles)]
 
     routes = score_routes(table, rules)
@@ -71,6 +76,7 @@ def trace_scores(
     for step in np.unique(level)[::-1]:
         winner[cell[level == step]] = step
     sample, muscle = np.divmod(cell // len(SCORE_SIDES), len(rules.features))
+    side = cell % len(SCORE_SIDES)
     names = pd.Index(rules.features)
     column = pd.Index(harmonization.muscles).get_indexer(names)[muscle]
     kept = column >= 0
@@ -89,6 +95,8 @@ def trace_scores(
         operation=_category(kinds.get_indexer(pd.Index(operations))[level], kinds, step_of),
         used=_placed((winner[cell] == level) & kept, step_of, False),
         merged_score=_placed(native.values.reshape(-1)[cell], step_of, np.nan),
+        random_number=_placed(np.where(kept, numbers[sample, column], np.nan), step_of, np.nan),
+        side_0_100=_placed(np.where(kept, sides[sample, column, side], np.nan), step_of, np.nan),
         score_0_100=_placed(np.where(kept, percent[sample, column], np.nan), step_of, np.nan),
         relative=_placed(np.where(kept, relative[sample, column], np.nan), step_of, np.nan),
     )

@@ -17,6 +17,7 @@ from bids_app.reports.group.explanation_view import (
 )
 from bids_app.reports.group.harmonization_view import harmonization_view
 from bids_app.reports.group.performance_view import performance_view
+from bids_app.reports.group.quality_view import quality_view
 from bids_app.reports.layout import layout, render
 from bids_app.reports.patient_view import PatientsView, patients_view
 from pipelines.package_data import package_yaml
@@ -47,6 +48,11 @@ def render_group(content: GroupContent) -> str:
         "layout": layout(),
         "words": words,
         "cohort": cohort_view(tables["group_scores"], origins, words["sides"]),
+        "quality": (
+            quality_view(tables["group_quality"], layout().checks)
+            if "group_quality" in tables
+            else None
+        ),
         "not_people": _not_people(origins),
         "facts": _facts(content),
         "harmonization": harmonization_view(

@@ -76,3 +76,4 @@ class SessionContent:
     failures: Sequence[Failure] = ()
     # tables of a diagnosis model; empty if none was asked
     diagnosis: "Mapping[str, pd.DataFrame]" = field(default_factory=dict)
+    verdicts: Sequence[str] = ()  # sentences about what people decided

@@ -12,7 +12,6 @@ import pytest
 from bids_app.cli import main
 from bids_app.errors import ExitCode
 from bids_app.files import group_files
-from pipelines.quantification.table import join_stacks
 from tests.bids_app.score_study import MUSCLES, PEOPLE, SCORES, people_text, score_text, write_study
 from tests.bids_app.small_dataset import MUSCLE_FF, make_dataset, make_label_maps
 
@@ -375,21 +374,3 @@ def test_no_image_code_is_loaded(repository: Path, tmp_path: Path) -> None:
         [sys.executable, "-c", program], cwd=repository, capture_output=True, text=True, check=True
     )
     assert done.stdout == "0 []\n"
-
-
-def test_stacks_are_joined_by_volume() -> None:
-    rows = pd.DataFrame(
-        {
-            "muscle": ["soleus", "gracilis", "soleus"],
-            "side": ["left", "left", "left"],
-            "ff_mean": [10.0, 50.0, 40.0],
-            "volume_ml": [100.0, 20.0, 200.0],
-            "source": ["a", "a", "b"],
-            "row": [2, 3, 2],
-        }
-    )
-    joined = join_stacks(rows).set_index("muscle")
-    assert joined.loc["soleus", "ff_mean"] == pytest.approx((10 * 100 + 40 * 200) / 300)
-    assert joined.loc["soleus", ["source", "volume_ml"]].tolist() == ["b", 300.0]
-    assert joined.loc["gracilis", "ff_mean"] == 50.0
-    assert list(joined.index) == ["soleus", "gracilis"]

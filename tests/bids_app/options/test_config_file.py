@@ -200,7 +200,7 @@ def test_an_unknown_setting_names_the_nearest_one(tmp_path: Path) -> None:
 def test_an_unknown_setting_like_no_other_lists_all(tmp_path: Path) -> None:
     with pytest.raises(AppError) as caught:
         read_config_file(_config(tmp_path, "zzz: 2"))
-    start = "Known settings: ['asymmetry_order', 'bids_filter_file', 'correct_t1'"
+    start = "Known settings: ['asymmetry_order', 'bids_filter_file', 'combine', 'correct_t1'"
     assert caught.value.hint.startswith(start)
     assert "'output_dir'" not in caught.value.hint
 
