@@ -160,12 +160,28 @@ def _check_folders(settings: Settings) -> None:
             ExitCode.USAGE,
             f"Use for instance {output_dir / 'derivatives' / 'MyoMIDS'}.",
         )
+    if _is_dataset_of_others(output_dir) and not _has_participants(bids_dir):
+        raise AppError(
+            f"{bids_dir} has no participants, and {output_dir} is a dataset: the two seem to be "
+            "exchanged.",
+            ExitCode.USAGE,
+            "The order is: run.py BIDS_DIR OUTPUT_DIR {participant,group} [options].",
+        )
     if settings.work_dir is not None and settings.work_dir.resolve().is_relative_to(bids_dir):
         raise AppError(
             f"The work folder {settings.work_dir} lies inside the dataset.",
             ExitCode.USAGE,
             "Choose a --work-dir outside of it, on a disk with space.",
         )
+
+
+def _is_dataset_of_others(folder: Path) -> bool:
+    """Tell whether a folder holds participants and nothing of ours."""
+    return _has_participants(folder) and not (folder / "logs").is_dir()
+
+
+def _has_participants(folder: Path) -> bool:
+    return next(folder.glob("sub-*"), None) is not None
 
 
 def _limit_threads(settings: Settings) -> None:
@@ -196,5 +212,8 @@ def _list(arguments: Sequence[str]) -> int:
         registry=options.model_registry,
         diagnosis_models=options.diagnosis_model,
     )
-    print(text)
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return int(ExitCode.OK)

@@ -1,6 +1,7 @@
 """What ``run.py --list`` prints: models, muscles and scales, for people or as JSON."""
 
 import json
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +10,13 @@ from typing import Any
 from bids_app.errors import AppError, as_app_errors
 from pipelines.anatomy.vocabulary import muscles
 from pipelines.harmonization.scores.scales import scales
+
+# Width that a terminal has at least.
+MOST_COLUMNS = 100
+_GAP = 2
+_INDENT = 4
+# A last column of text is wrapped in its place if it has that many columns.
+_LEAST_WRAPPED = 40
 
 _DIAGNOSIS_COLUMNS = ("name", "created", "origin", "diagnoses", "balanced_accuracy", "folder")
 _DAMAGED_COLUMNS = ("folder", "damaged")
@@ -68,7 +76,7 @@ def _rows(what: str, registry: Path | None) -> tuple[list[dict[str, Any]], Seque
 
     with as_app_errors():
         rows = [asdict(m) for m in list_models(registry)]
-    return rows, ("name", "version", "region", "licence", "source")
+    return rows, ("name", "version", "region", "source", "licence")
 
 
 def _diagnosis_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -95,11 +103,42 @@ def _diagnosis_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Align the chosen columns as plain text."""
+    """Align the chosen columns as plain text of :data:`MOST_COLUMNS`; only addresses are longer."""
     cells = [[str(row[column]) for column in columns] for row in rows]
     widths = [max(len(line[i]) for line in [list(columns), *cells]) for i in range(len(columns))]
+    while len(widths) > 1 and (room := _room(widths)) < widths[-1]:
+        if room >= _LEAST_WRAPPED:
+            widths[-1] = room
+        else:
+            widths.pop()  # what does not fit stands below its row
     lines = [list(columns), ["-" * width for width in widths], *cells]
+    return "\n".join(_line(line, widths) for line in lines)
+
+
+def _room(widths: Sequence[int]) -> int:
+    """Return how wide the last column can be."""
+    return MOST_COLUMNS - sum(widths[:-1]) - _GAP * (len(widths) - 1)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Align the cells that have a width, the last one wrapped; the others follow below, indented."""
+    start = sum(widths[:-1]) + _GAP * (len(widths) - 1)
+    parts = zip(cells[: len(widths) - 1], widths, strict=False)
+    first = "".join(cell.ljust(width + _GAP) for cell, width in parts)
+    wrapped = _wrap(cells[len(widths) - 1], start)
+    below = _wrap("; ".join(cells[len(widths) :]), _INDENT)
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+        line.rstrip() for line in [f"{first}{wrapped[0].lstrip()}", *wrapped[1:], *below]
+    )
+
+
+def _wrap(text: str, indent: int) -> list[str]:
+    """Break a text at spaces; every line is indented."""
+    return textwrap.wrap(
+        text,
+        MOST_COLUMNS,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     )

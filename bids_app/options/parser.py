@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from bids_app.errors import AppError, ExitCode
 from bids_app.options.option import Option
 from bids_app.options.settings import OPTIONS
+from bids_app.options.spellings import usual_spellings
 from bids_app.version import __version__
 
 DESCRIPTION = """\
@@ -102,11 +103,15 @@ def _with_message(convert: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Usage errors in the same form as every other error of MyoMIDS."""
+    """Takes other apps' spellings; usage errors have the form of every other error of MyoMIDS."""
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """Parse arguments after turning every known option into our spelling."""
+        given = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args(usual_spellings(given), namespace)
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and what to do, and end the program."""
-        self.print_usage(sys.stderr)
         hint = "See run.py --help."
         if "analysis_level" in message or "required" in message:
             hint = "The order is: run.py BIDS_DIR OUTPUT_DIR {participant,group} [options]."

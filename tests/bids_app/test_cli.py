@@ -96,6 +96,44 @@ def test_output_equal_to_input_is_refused_with_advice(
     assert str(tmp_path / "derivatives" / "MyoMIDS") in error
 
 
+def test_usage_errors_have_three_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["/data", "/out", "participant", "--nonsense"])
+    assert ended.value.code == ExitCode.USAGE
+    assert capsys.readouterr().err.splitlines() == [
+        "myomids: error: unrecognized arguments: --nonsense",
+        "myomids: hint: See run.py --help.",
+        "myomids: exit code 2 (USAGE)",
+    ]
+
+
+def test_options_of_other_apps_are_understood() -> None:
+    found = settings("--n_cpus", "3", "--mem_mb", "8000", "--skip_bids_validation", "--verbose")
+    assert (found.nprocs, found.mem, found.skip_bids_validation) == (3, 8.0, True)
+    assert found.verbosity == 1
+
+
+def test_exchanged_folders_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "data/sub-01").mkdir(parents=True)
+    (tmp_path / "out").mkdir()
+    code = main([str(tmp_path / "out"), str(tmp_path / "data"), "participant"])
+    assert code == ExitCode.USAGE
+    assert "the two seem to be exchanged" in capsys.readouterr().err
+    (tmp_path / "data/logs").mkdir()  # an output folder of ours, given beside no dataset
+    parse_settings([str(tmp_path / "out"), str(tmp_path / "data"), "group"])
+
+
+def test_list_ends_well_if_its_reader_stops(repository: Path) -> None:
+    """As with ``run.py --list models | head -1``, where nobody reads on."""
+    command = [sys.executable, str(repository / "run.py"), "--list", "models"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 0
+
+
 def test_work_folder_inside_the_dataset_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AppError, match="lies inside the dataset") as caught:
         parse_settings([str(tmp_path), "/out", "participant", "-w", str(tmp_path / "work")])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bids_app.errors import AppError, ExitCode
-from bids_app.options.listing import listing
+from bids_app.options.listing import MOST_COLUMNS, listing
 
 
 def test_muscles_as_a_table(repository: Path) -> None:
@@ -30,12 +30,21 @@ def test_columns_are_aligned_and_lines_do_not_end_in_spaces() -> None:
     assert starts[0] == 0
     for line in lines:
         assert line == line.rstrip()
+        if line[0] == " ":  # the rest of a description
+            assert line.index(line.split()[0]) == starts[-1]
+            continue
         assert all(line[start - 1] == " " and line[start] != " " for start in starts[1:])
+
+
+@pytest.mark.parametrize("what", ["models", "muscles", "scales"])
+def test_only_addresses_are_longer_than_a_terminal_is_wide(what: str) -> None:
+    long = [line.strip() for line in listing(what).splitlines() if len(line) > MOST_COLUMNS]
+    assert all(line.startswith("https://") and " " not in line for line in long)
 
 
 def test_scales_as_a_table() -> None:
     lines = listing("scales").splitlines()
-    assert [line.split()[:3] for line in lines[2:]] == [
+    assert [line.split()[:3] for line in lines[2:] if line[0] != " "] == [
         ["0-4", "0.0", "4.0"],
         ["0-5", "0.0", "5.0"],
         ["1-4", "1.0", "4.0"],
@@ -62,9 +71,11 @@ def test_scales_as_json() -> None:
 
 def test_models_as_a_table_and_json() -> None:
     lines = listing("models").splitlines()
-    assert lines[0].split() == ["name", "version", "region", "licence", "source"]
+    assert lines[0].split() == ["name", "version", "region"]
+    assert lines[1] == "    source; licence"
+    assert lines[4] == "    included; Apache-2.0"
     rows = {row["name"]: row for row in json.loads(listing("models", as_json=True))}
-    assert [line.split()[0] for line in lines[2:]] == list(rows)
+    assert [line.split()[0] for line in lines[3:] if not line.startswith(" ")] == list(rows)
     assert rows["thigh11"]["region"] == "thigh"
     assert rows["thigh11"]["source"] == "included"
 
@@ -106,11 +117,13 @@ def models(tmp_path: Path, trained: Path) -> Path:
 def test_damaged_models_are_listed_with_the_reason(models: Path) -> None:
     text = listing("models", diagnosis_models=models)
     good, damaged = text.split("\n\n")[1:]
-    assert [line.split()[0] for line in good.splitlines()] == ["name", "-----", "first"]
-    lines = damaged.splitlines()
-    assert lines[0].split() == ["folder", "damaged"]
-    assert lines[2].startswith(f"{models / 'a'}  {models / 'a' / 'model.json'} is not valid JSON")
-    assert lines[3].startswith(f"{models / 'c'}  {models / 'c' / 'model.json'} is no description")
+    rows_of_good = [line.split()[0] for line in good.splitlines() if not line.startswith(" ")]
+    assert rows_of_good == ["name", "-----", "first"]
+    words = damaged.split()
+    assert words[:2] == ["folder", "damaged"]
+    joined = " ".join(words)
+    assert f"{models / 'a'} {models / 'a' / 'model.json'} is not valid JSON" in joined
+    assert f"{models / 'c'} {models / 'c' / 'model.json'} is no description" in joined
     rows = json.loads(listing("models", as_json=True, diagnosis_models=models))[-3:]
     assert ["damaged" in row for row in rows] == [True, False, True]
 
