@@ -121,15 +121,13 @@ def _room(widths: Sequence[int]) -> int:
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Align the cells that have a width, the last one wrapped; the others follow below, indented."""
+    """Align the cells that have a width and wrap the last of them; the others follow below."""
     start = sum(widths[:-1]) + _GAP * (len(widths) - 1)
     parts = zip(cells[: len(widths) - 1], widths, strict=False)
     first = "".join(cell.ljust(width + _GAP) for cell, width in parts)
-    wrapped = _wrap(cells[len(widths) - 1], start)
+    last, *more = _wrap(cells[len(widths) - 1], start) or [""]
     below = _wrap("; ".join(cells[len(widths) :]), _INDENT)
-    return "\n".join(
-        line.rstrip() for line in [f"{first}{wrapped[0].lstrip()}", *wrapped[1:], *below]
-    )
+    return "\n".join([f"{first}{last.lstrip()}".rstrip(), *more, *below])
 
 
 def _wrap(text: str, indent: int) -> list[str]:
