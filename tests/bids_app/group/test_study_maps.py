@@ -49,8 +49,8 @@ def test_diagnoses_of_one_study_count_as_others(
     own = write_map(tmp_path / "own.tsv", "diagnosis", ("DYSF", "n/a"))
     command = [str(here), str(tmp_path / "out"), "group", "--study", f"rome={there}"]
     assert main([*command, "--diagnosis-map", everywhere, f"rome={own}"]) == ExitCode.OK
-    scores = read(tmp_path / "out" / "group_scores.tsv").fillna("n/a")
-    of_study = scores.groupby("study")["diagnosis"].agg(list)
+    scores = read(tmp_path / "out" / "group_scores.tsv")
+    of_study = scores["diagnosis"].fillna("n/a").groupby(scores["study"]).agg(list)
     assert of_study["raw"] == ["DYSF", "DYSF", "dystrophinopathy", "n/a"]
     assert of_study["rome"] == ["n/a", "n/a", "dystrophinopathy", "n/a"]
     said = json.loads((tmp_path / "out" / "group_summary.json").read_text())["Cautions"]
