@@ -119,7 +119,7 @@ def apply_model(
     margins = explanation.member_margins
     probabilities = model.ensemble.probabilities(margins)
     order = np.argsort(-probabilities, axis=1, kind="stable")
-    details = _details(model, admission, margins, probabilities, chosen)
+    details = _details(model, admission, margins, chosen)
     return Application(
         result_table(model, answered.samples, margins, probabilities, order),
         sample_table(model, admission, details),
@@ -138,7 +138,6 @@ def _details(
     model: DiagnosisModel,
     admission: Admission,
     margins: Float32,
-    probabilities: Float32,
     options: ApplyOptions,
 ) -> Details:
     answered = admission.answered
@@ -150,7 +149,7 @@ def _details(
     features = complete_features(model.ensemble, model.ensemble.harmonization.transform(answered))
     return Details(
         model.near_normal.flags(*involvement(percent)),
-        model.novelty.scores(features, probabilities) if model.novelty else None,
+        model.novelty.scores(features) if model.novelty else None,
         model.conformal.sets(margins.mean(axis=0)) if model.conformal else None,
         {
             int(row): advise(model, answered.subset([row]), percent[row], threads=options.threads)

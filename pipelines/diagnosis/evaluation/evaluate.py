@@ -44,7 +44,6 @@ from pipelines.diagnosis.evaluation.reliability import (
 )
 from pipelines.diagnosis.evaluation.subgroups import subgroup_table
 from pipelines.diagnosis.trust.checks import check_length, check_matrix
-from pipelines.diagnosis.trust.temperature import fold_probabilities
 from pipelines.errors import DataError
 
 _PACKAGE = "pipelines.diagnosis.evaluation"
@@ -172,21 +171,21 @@ def evaluate(
     )
     drawn = resamples(predictions, chosen.replicates, chosen.seed)
     tables = _core_tables(predictions, samples, drawn, chosen)
-    variants, sureness = {AS_PREDICTED: predictions}, predictions.probabilities
+    variants = {AS_PREDICTED: predictions}
     if margins is not None:
         raw = _check_margins(predictions, margins)
         tables |= _set_tables(predictions, raw, chosen)
         if chosen.temperature:
             scaled, tables["temperature"] = calibrated_probabilities(predictions, raw)
             variants[CALIBRATED] = _with_probabilities(predictions, scaled)
-            sureness = fold_probabilities(raw, predictions.y, predictions.fold)
     tables["calibration"] = calibration_table(variants, drawn)
     tables["reliability"] = reliability_table(variants)
     if features is not None:
+        prepared = check_matrix("features", features)
+        check_length("features", prepared[:, 0], predictions.n)
         tables["novelty"] = novelty_table(
             predictions,
-            check_matrix("features", features),
-            sureness,
+            prepared,
             false_positive_rate=chosen.false_positive_rate,
             seed=chosen.seed,
         )

@@ -12,15 +12,18 @@ from pipelines.diagnosis.evaluation.intervals import proportions
 from pipelines.diagnosis.evaluation.metrics import mean_over_defined, ratio
 from pipelines.diagnosis.evaluation.predictions import ALL, Predictions
 from pipelines.diagnosis.trust.checks import one_sample_per_patient
-from pipelines.diagnosis.trust.class_distance import fit_class_distance, held_out_distances
+from pipelines.diagnosis.trust.class_distance import fit_class_distance
 from pipelines.diagnosis.trust.near_normal import fit_near_normal
-from pipelines.diagnosis.trust.novelty import cross_fitted_flags, prediction_entropy
+from pipelines.diagnosis.trust.novelty import (
+    cross_fitted_flags,
+    held_out_shares,
+    patient_folds,
+)
 
 
 def novelty_table(
     predictions: Predictions,
     features: Float64,
-    calibrated: Float64,
     *,
     false_positive_rate: float = 0.05,
     seed: int = 0,
@@ -31,21 +34,18 @@ def novelty_table(
     disease that the model does not know is estimated for its distance part: all samples of a fold
     are measured against the means of the other folds without that disease's mean, and the ROC
     area of the disease's samples against the others says how well the distance tells them apart
-    (0.5: not at all). The shared covariance still knows the disease, and the entropy part, which
-    would need a model trained without it, is left out.
+    (0.5: not at all). The shared covariance still knows the disease.
 
-    `features` is (n, p); `calibrated` is (n, K).
+    `features` is (n, p).
     Returns ``class`` (or 'all'), ``stated_rate``, ``flagged_rate``, ``lower``, ``upper``,
     ``n_flagged``, ``n_patients``, ``unknown_distance_auc`` ('all': mean over the classes).
     """
     rows = one_sample_per_patient(predictions.patient, seed)
-    distance = held_out_distances(
-        features, predictions.y, len(predictions.classes), predictions.fold
+    fold = patient_folds(predictions.patient, seed)
+    shares = held_out_shares(
+        features, predictions.y, len(predictions.classes), fold=fold, chosen=rows
     )
-    entropy = prediction_entropy(calibrated)
-    flagged = cross_fitted_flags(
-        distance[rows], entropy[rows], predictions.fold[rows], false_positive_rate
-    )
+    flagged = cross_fitted_flags(shares, fold[rows], false_positive_rate)
     table = _flag_rates(predictions, rows, flagged)
     table.insert(1, "stated_rate", false_positive_rate)
     unknown = _unknown_disease_auc(predictions, features)

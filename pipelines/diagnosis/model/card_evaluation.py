@@ -105,9 +105,12 @@ def calibration_section(model: DiagnosisModel) -> Iterator[str]:
     if model.novelty is None:
         yield "- No flag for patients unlike the training data: too few patients."
     else:
+        low, high = model.novelty.expected
         yield (
             "- Patients unlike the training data are flagged at a stated false-positive rate of "
-            f"{model.novelty.false_positive_rate:.0%}; measured {model.novelty.measured_rate:.1%}. "
+            f"{model.novelty.false_positive_rate:.0%}, set with {len(model.novelty.shares)} "
+            f"patients: {low:.1%} to {high:.1%} of new patients are expected to get the flag (95 % "
+            f"interval); measured {model.novelty.measured_rate:.1%}. "
             "A disease outside the model often looks like one inside it and is then not flagged."
         )
     flag = model.near_normal

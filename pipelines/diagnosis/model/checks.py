@@ -12,7 +12,7 @@ from pipelines.arrays import Array, Float64
 from pipelines.diagnosis.explanation.trees.flat_trees import flatten_booster
 from pipelines.diagnosis.model.diagnosis_model import DiagnosisModel
 from pipelines.diagnosis.trust.conformal import ConformalSets
-from pipelines.diagnosis.trust.novelty import Novelty
+from pipelines.diagnosis.trust.novelty import FoldReference, Novelty
 from pipelines.harmonization.thresholds import check_thresholds
 
 # Rounding of percentages in float32.
@@ -63,12 +63,11 @@ def _sets_fit(sets: ConformalSets, classes: tuple[str, ...]) -> bool:
 
 
 def _novelty_fits(novelty: Novelty, classes: tuple[str, ...], features: int) -> bool:
-    distance, reference = novelty.class_distance, novelty.reference
-    return (
-        novelty.classes == classes
-        and distance.means.shape == (len(classes), features)
-        and distance.covariance.shape == (features, features)
+    return novelty.classes == classes and all(
+        reference.class_distance.means.shape == (len(classes), features)
+        and reference.class_distance.covariance.shape == (features, features)
         and reference.distance.shape == reference.entropy.shape
+        for reference in novelty.references
     )
 
 
@@ -83,7 +82,8 @@ def _values_possible(model: DiagnosisModel) -> dict[str, bool]:
             ((muscles >= -_ROUNDING) & (muscles <= 100 + _ROUNDING)).all()
         ),
         "conformal": sets is None or all(map(_are_ascending_scores, sets.scores.values())),
-        "novelty": novelty is None or _novelty_possible(novelty),
+        "novelty": novelty is None
+        or (_are_shares(novelty.shares) and all(map(_reference_possible, novelty.references))),
     }
 
 
@@ -92,8 +92,12 @@ def _are_ascending_scores(scores: Float64) -> bool:
     return len(scores) > 0 and _not_negative(scores) and bool((np.diff(scores) >= 0).all())
 
 
-def _novelty_possible(novelty: Novelty) -> bool:
-    distance, reference = novelty.class_distance, novelty.reference
+def _are_shares(values: Float64) -> bool:
+    return len(values) > 0 and _not_negative(values) and bool((values <= 1).all())
+
+
+def _reference_possible(reference: FoldReference) -> bool:
+    distance = reference.class_distance
     known = ~np.isnan(distance.means).all(axis=1)
     covariance = distance.covariance
     return (

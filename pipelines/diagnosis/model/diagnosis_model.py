@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import pandas as pd
 
-from pipelines.arrays import Array, Float32, Float64
+from pipelines.arrays import Float32, Float64
 from pipelines.diagnosis.cohort import Cohort
 from pipelines.diagnosis.ensemble.average import Ensemble
 from pipelines.diagnosis.evaluation.subgroups import subgroup_levels
@@ -17,7 +17,7 @@ from pipelines.diagnosis.training.nested import NestedResult
 from pipelines.diagnosis.trust.conformal import ConformalSets, fit_conformal
 from pipelines.diagnosis.trust.near_normal import NearNormal, fit_near_normal
 from pipelines.diagnosis.trust.novelty import Novelty, fit_novelty
-from pipelines.diagnosis.trust.temperature import fit_temperature, fold_probabilities
+from pipelines.diagnosis.trust.temperature import fit_temperature
 from pipelines.errors import DataError
 from pipelines.harmonization.harmonize import Harmonization
 from pipelines.harmonization.scores.native import NativeScores
@@ -145,11 +145,9 @@ def build_model(
     """
     cohort, patients = nested.cohort, nested.cohort.patients
     fitted = ensemble
-    probabilities: Array = nested.probabilities
     if ensemble.combine == "margins":
         temperature = fit_temperature(nested.margins, cohort.y).value
         fitted = replace(ensemble, temperature=temperature)
-        probabilities = fold_probabilities(nested.margins, cohort.y, nested.fold)
     prepared = complete_features(ensemble, ensemble.harmonization.transform(cohort.native))
     percent = muscle_percent(ensemble.harmonization, cohort.native)
     mean, highest = involvement(percent)
@@ -164,14 +162,7 @@ def build_model(
             lambda: fit_conformal(nested.margins, cohort.y, cohort.classes, patients)
         ),
         novelty=_unless_too_few(
-            lambda: fit_novelty(
-                prepared,
-                probabilities,
-                cohort.y,
-                cohort.classes,
-                patient=patients,
-                fold=nested.fold,
-            )
+            lambda: fit_novelty(prepared, cohort.y, cohort.classes, patient=patients)
         ),
         muscle_reference=percent[np.sort(first)].astype(np.float32),
         training=training_summary(cohort),

@@ -22,6 +22,8 @@ from pipelines.package_data import package_json
 DESCRIPTION = "model.json"
 # Sixty members of 300 rounds and twenty deep classes take 0.6 GB.
 MAX_TOTAL_BYTES = 4 * 1024**3
+# Version 1 knew what is usual of all folds together only.
+FORMAT_VERSION = 2
 MAX_DESCRIPTION_BYTES = 64 * 1024**2
 # Of a whole number; longer ones do not fit into 64 bits.
 _MOST_DIGITS = 18
@@ -75,11 +77,14 @@ def read_model_json(folder: Path) -> dict[str, Any]:
         )
     except ValueError as error:
         raise ModelError(f"{path} is not valid JSON: {error}.", _HINT) from error
-    if isinstance(description, dict) and description.get("format_version", 1) != 1:
+    if (
+        isinstance(description, dict)
+        and description.get("format_version", FORMAT_VERSION) != FORMAT_VERSION
+    ):
         raise ModelError(
             f"{path} has format version {description['format_version']!r}; this software reads "
-            "version 1.",
-            "Use the version of the software that stored the model.",
+            f"version {FORMAT_VERSION}.",
+            "Train the model again, or use the version of the software that stored it.",
         )
     _check_description(description, str(path))
     return dict(description)

@@ -24,6 +24,7 @@ from pipelines.diagnosis.model.checks import check_model
 from pipelines.diagnosis.model.diagnosis_model import DiagnosisModel, Origin
 from pipelines.diagnosis.model.folder import (
     DESCRIPTION,
+    FORMAT_VERSION,
     read_folder,
     read_model_json,
     write_folder,
@@ -150,7 +151,7 @@ def _description(model: DiagnosisModel, tables: list[str]) -> dict[str, Any]:
     ensemble = model.ensemble
     description = {
         "format": "myomids-diagnosis-model",
-        "format_version": 1,
+        "format_version": FORMAT_VERSION,
         "name": model.name,
         "origin": model.origin,
         "created": model.created,

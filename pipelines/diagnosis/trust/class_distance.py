@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solve_triangular
 from scipy.spatial.distance import cdist
+from scipy.special import entr, softmax
 from sklearn.covariance import ledoit_wolf
 
 from pipelines.arrays import Float64
-from pipelines.diagnosis.trust.checks import check_labels, check_length, check_matrix
+from pipelines.diagnosis.trust.checks import check_labels, check_matrix
 from pipelines.errors import DataError
 
 
@@ -112,37 +113,12 @@ def fit_class_distance(features: npt.ArrayLike, y: npt.ArrayLike, n_classes: int
     return ClassDistance(means, np.asarray(covariance, np.float64))
 
 
-def held_out_distances(
-    features: npt.ArrayLike, y: npt.ArrayLike, n_classes: int, fold: npt.ArrayLike
-) -> Float64:
-    """Return the distance to the nearest class as a new patient would have it.
+def nearness(model: ClassDistance, features: npt.ArrayLike) -> tuple[Float64, Float64]:
+    """Return how far every sample (n, p) is from its nearest class, and how undecided it is.
 
-    Distances of training samples to their own mean are too small. Here the means and the
-    covariance that measure the samples of one fold come from the other folds.
-
-    Parameters
-    ----------
-    features : array_like, shape (n, p)
-        Prepared features.
-    y : array_like of int, shape (n,)
-        Classes.
-    n_classes : int
-        Number of classes.
-    fold : array_like, shape (n,)
-        Fold of every sample, patients undivided.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
+    The latter is the entropy (nats) of the classes if each were normal around its mean: large where
+    several classes are about as far.
     """
-    rows = check_matrix("features", features)
-    labels = check_labels(y, len(rows), n_classes)
-    folds = check_length("fold", np.asarray(fold), len(rows))
-    nearest = np.empty(len(rows))
-    for test in np.unique(folds):
-        held_out = folds == test
-        if held_out.all():
-            raise DataError("all samples are in one fold; distances need at least two")
-        model = fit_class_distance(rows[~held_out], labels[~held_out], n_classes)
-        nearest[held_out] = model.distances(rows[held_out]).min(axis=1)
-    return nearest
+    distances = model.distances(features)
+    likely = softmax(-0.5 * distances**2, axis=1)
+    return np.asarray(distances.min(axis=1)), np.asarray(entr(likely).sum(axis=1))

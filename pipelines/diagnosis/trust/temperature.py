@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from pipelines.arrays import Float64
-from pipelines.diagnosis.trust.checks import check_labels, check_length, check_matrix
+from pipelines.diagnosis.trust.checks import check_labels, check_matrix
 
 # Temperatures outside say that margins are separated perfectly or carry nothing; both mean that
 # there is no honest best value, so that the search ends here.
@@ -97,39 +97,3 @@ def fit_temperature(margins: npt.ArrayLike, y: npt.ArrayLike) -> Temperature:
         options={"xatol": 1e-6},
     )
     return Temperature(float(1 / found.x), len(labels))
-
-
-def fold_probabilities(margins: npt.ArrayLike, y: npt.ArrayLike, fold: npt.ArrayLike) -> Float64:
-    """Return out-of-fold probabilities, those of each fold under a temperature of its own.
-
-    The ensembles of two folds can be sure of themselves to different degrees; one temperature for
-    all would leave the answers of one fold sharper than those of the other. The temperature of a
-    fold is fitted on its own samples, so that these probabilities can say how sure a calibrated
-    ensemble is, not how well it is calibrated.
-
-    Parameters
-    ----------
-    margins : array_like, shape (n, K)
-        Out-of-fold margins.
-    y : array_like of int, shape (n,)
-        True classes.
-    fold : array_like, shape (n,)
-        Fold of every sample.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, K)
-
-    Raises
-    ------
-    DataError
-        As :func:`fit_temperature`.
-    """
-    scores = check_matrix("margins", margins)
-    labels = check_labels(y, *scores.shape)
-    folds = check_length("fold", np.asarray(fold), len(labels))
-    probabilities = np.empty_like(scores)
-    for name in np.unique(folds):
-        own = folds == name
-        probabilities[own] = fit_temperature(scores[own], labels[own]).probabilities(scores[own])
-    return probabilities

@@ -178,7 +178,7 @@ def test_a_patient_in_two_folds_is_refused(made):
     [
         ({"margins": np.zeros((3, 4))}, r"margins has shape \(3,\); one value for each of 570"),
         ({"margins": np.zeros((570, 3))}, "margins has 3 columns, 4 are needed"),
-        ({"features": np.zeros((3, 4))}, r"y has shape \(570,\)"),
+        ({"features": np.zeros((3, 4))}, r"features has shape \(3,\); one value for each of 570"),
         ({"comparators": {"knn": np.zeros((570, 4))}}, "570 rows of probabilities of knn are no"),
         ({"comparators": {"knn": np.full((9, 4), 0.25)}}, r"probabilities has shape \(9,\)"),
         ({"readers": READERS.assign(rank1="X")}, "rank1 is 'X'"),

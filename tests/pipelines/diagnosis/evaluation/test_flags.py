@@ -9,7 +9,7 @@ from tests.pipelines.diagnosis.predicted_cohort import cohort, predictions_of
 
 def test_ordinary_patients_are_flagged_at_the_stated_rate():
     made = cohort(patients=(500, 500, 500, 500), visits=2)
-    table = novelty_table(made.predictions, made.features, made.probabilities)
+    table = novelty_table(made.predictions, made.features)
     row = table.set_index("class").loc["all"]
     assert (row["stated_rate"], row["n_patients"]) == (0.05, 2000)
     assert row["lower"] <= 0.05 <= row["upper"]
@@ -19,9 +19,7 @@ def test_ordinary_patients_are_flagged_at_the_stated_rate():
 
 def test_other_rates_are_kept_too():
     made = cohort(patients=(500, 500, 500, 500))
-    table = novelty_table(
-        made.predictions, made.features, made.probabilities, false_positive_rate=0.2
-    )
+    table = novelty_table(made.predictions, made.features, false_positive_rate=0.2)
     assert table["flagged_rate"][0] == pytest.approx(0.2, abs=0.03)
 
 
@@ -31,7 +29,7 @@ def test_a_disease_far_from_the_others_is_recognised_as_unknown_and_a_twin_is_no
     y = np.repeat(np.arange(4), 60)
     features = means[y] + rng.normal(size=(240, 2))
     predictions = predictions_of(y, np.full((240, 4), 0.25), fold=rng.integers(5, size=240))
-    table = novelty_table(predictions, features, predictions.probabilities).set_index("class")
+    table = novelty_table(predictions, features).set_index("class")
     auc = table["unknown_distance_auc"]
     assert auc["B"] > 0.99
     assert auc["C"] == pytest.approx(0.5, abs=0.12)
@@ -41,7 +39,7 @@ def test_a_disease_far_from_the_others_is_recognised_as_unknown_and_a_twin_is_no
 def test_unknown_auc_of_one_fold_agrees_with_scikit_learn():
     made = cohort(folds=2)
     predictions = made.predictions
-    table = novelty_table(predictions, made.features, made.probabilities).set_index("class")
+    table = novelty_table(predictions, made.features).set_index("class")
     summed, pairs = 0.0, 0
     for fold in (0, 1):
         test = predictions.fold == fold

@@ -1,10 +1,8 @@
-import numpy as np
 import pytest
 
 from pipelines.diagnosis.model.diagnosis_model import build_model
 from pipelines.diagnosis.training.nested import run_nested
 from pipelines.diagnosis.training.refit import refit_ensemble
-from pipelines.diagnosis.trust.novelty import prediction_entropy
 from pipelines.harmonization.harmonize import HarmonizationOptions
 from tests.pipelines.diagnosis.small_cohorts import small_training_cohort, tiny_protocol
 
@@ -23,9 +21,3 @@ def test_averaged_probabilities_are_not_calibrated(averaged):
     model, _ = averaged
     assert not model.calibrated
     assert model.ensemble.temperature == 1
-
-
-def test_what_is_usual_are_the_probabilities_that_are_given(averaged):
-    model, nested = averaged
-    given = prediction_entropy(nested.probabilities)
-    assert np.isin(model.novelty.reference.entropy, given).all()

@@ -190,8 +190,8 @@ def test_absurd_size(folder):
     ("change", "message"),
     [
         (
-            lambda d: d.update(format_version=2),
-            "has format version 2; this software reads version 1",
+            lambda d: d.update(format_version=1),
+            "has format version 1; this software reads version 2",
         ),
         (lambda d: d.update(format="other"), "format: .*was expected"),
         (lambda d: d.pop("classes"), "'classes' is a required property"),
@@ -233,15 +233,18 @@ def test_wrong_descriptions(folder, change, message):
         (lambda d: first_scores(d).reverse(), "conformal holds impossible values"),
         (lambda d: first_scores(d).insert(0, -0.1), "conformal holds impossible values"),
         (lambda d: d["conformal"]["scores"].update(extra=[1.0]), "conformal does not fit"),
-        (lambda d: d["novelty"]["reference_distance"].clear(), "novelty does not fit"),
+        (lambda d: d["novelty"]["references"][0]["distance"].clear(), "novelty does not fit"),
         (
-            lambda d: d["novelty"]["class_distance"]["covariance"][0].__setitem__(0, -1.0),
+            lambda d: d["novelty"]["references"][1]["class_distance"]["covariance"][0].__setitem__(
+                0, -1.0
+            ),
             "novelty holds impossible values",
         ),
         (
-            lambda d: d["novelty"]["reference_entropy"].__setitem__(0, -1.0),
+            lambda d: d["novelty"]["references"][0]["entropy"].__setitem__(0, -1.0),
             "novelty holds impossible values",
         ),
+        (lambda d: d["novelty"]["shares"].__setitem__(0, 1.5), "novelty holds impossible values"),
     ],
 )
 def test_impossible_numbers(folder, change, message):

@@ -3,12 +3,13 @@ import json
 import numpy as np
 import pytest
 from scipy.spatial.distance import mahalanobis
+from scipy.special import softmax
 from sklearn.covariance import LedoitWolf
 
 from pipelines.diagnosis.trust.class_distance import (
     ClassDistance,
     fit_class_distance,
-    held_out_distances,
+    nearness,
 )
 from pipelines.errors import DataError
 from tests.pipelines.diagnosis.predicted_cohort import cohort
@@ -45,26 +46,22 @@ def test_a_class_without_samples_is_infinitely_far(made):
     np.testing.assert_array_equal(restored.distances(made.features), distances)
 
 
-def test_held_out_distances_come_from_the_other_folds(made):
-    found = held_out_distances(made.features, made.y, 4, made.fold)
-    inside = made.fold == 2
-    other = fit_class_distance(made.features[~inside], made.y[~inside], 4)
-    expected = other.distances(made.features[inside]).min(axis=1)
-    np.testing.assert_array_equal(found[inside], expected)
-
-
-def test_own_means_make_training_distances_too_small():
-    rng = np.random.default_rng(0)
-    features, y = rng.normal(size=(60, 20)), np.repeat(np.arange(6), 10)
-    own = fit_class_distance(features, y, 6).distances(features).min(axis=1)
-    assert held_out_distances(features, y, 6, np.arange(60) % 5).mean() > own.mean()
+def test_nearness_is_distance_and_indecision(made):
+    model = fit_class_distance(made.features, made.y, 4)
+    between = (model.means[0] + model.means[1]) / 2
+    distance, entropy = nearness(model, np.stack([model.means[0], between]))
+    assert distance[0] == pytest.approx(0, abs=1e-9)
+    rows = softmax(-0.5 * model.distances(np.stack([model.means[0], between])) ** 2, axis=1)
+    np.testing.assert_allclose(entropy, -(rows * np.log(rows)).sum(axis=1))
+    assert entropy[1] > entropy[0]
+    # A class without samples is no answer.
+    unknown = fit_class_distance(made.features, made.y, 5)
+    np.testing.assert_allclose(nearness(unknown, between[None]), nearness(model, between[None]))
 
 
 def test_wrong_input(made):
     with pytest.raises(DataError, match="no feature varies within any class"):
         fit_class_distance(np.eye(3), [0, 1, 2], 3)
-    with pytest.raises(DataError, match="all samples are in one fold"):
-        held_out_distances(made.features, made.y, 4, np.zeros(len(made.y)))
     fitted = fit_class_distance(made.features, made.y, 4)
     with pytest.raises(DataError, match="features has 3 columns, 4 are needed"):
         fitted.distances(np.ones((1, 3)))

@@ -7,7 +7,6 @@ from scipy.special import softmax
 from pipelines.diagnosis.trust.temperature import (
     Temperature,
     fit_temperature,
-    fold_probabilities,
 )
 from pipelines.errors import DataError
 from tests.pipelines.diagnosis.predicted_cohort import cohort
@@ -47,16 +46,6 @@ def test_margins_without_any_information_end_at_the_highest_temperature():
     made = fit_temperature(-50 * np.eye(3)[np.arange(300) % 3], np.arange(300) % 3)
     assert made.value == pytest.approx(20, rel=0.01)
     assert fit_temperature(rng.normal(size=(300, 3)), np.arange(300) % 3).value > 5
-
-
-def test_folds_that_are_sure_to_different_degrees_are_brought_together():
-    made = cohort(patients=(400, 400, 400, 400), folds=2)
-    factor = np.where(made.fold == 0, 4.0, 0.3)[:, None]
-    found = fold_probabilities(factor * made.margins, made.y, made.fold)
-    np.testing.assert_allclose(found, softmax(made.margins, axis=1), atol=0.06)
-    np.testing.assert_allclose(
-        found, fold_probabilities(made.margins, made.y, made.fold), atol=1e-4
-    )
 
 
 def test_store_and_restore():
