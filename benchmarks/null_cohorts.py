@@ -6,9 +6,9 @@ null_cohorts.py [--cohorts 30] [--rated 5] [--patients 300] [--new 600] [--profi
 
 Simulated muscle scores whose diagnoses are dealt to the patients at random. For every cohort the
 interval of balanced accuracy must hold chance. For the first ``--rated`` of them, as many new
-patients as ``--new`` says are answered by the stored model: the flag "unlike the training data" must
-hit them at the stated rate, within the interval of that rate. A weak model is the hard case, since
-its probabilities carry nothing.
+patients as ``--new`` says are answered by the stored model: the flag for patients unlike the
+training data must hit them at the stated rate, within the interval of that rate. A weak model is
+the hard case, since its probabilities carry nothing.
 
 Cohorts that stand in the file of results are not computed again. Quick run: ``--cohorts 2 --rated
 1 --patients 120 --new 100``.
