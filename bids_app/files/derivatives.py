@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bids_app.errors import AppError, ExitCode
+from bids_app.files.containment import refuse_links_out
 from bids_app.session_id import SessionId
 
 DATATYPE = "mr-quant"
@@ -106,6 +107,7 @@ def refuse_unwritable(output_dir: Path) -> None:
         raise _cannot_write(output_dir, f"{existing} is no folder")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise _cannot_write(output_dir, "Permission denied")
+    refuse_links_out(output_dir)
 
 
 def prepare_output(output_dir: Path) -> None:
@@ -114,10 +116,11 @@ def prepare_output(output_dir: Path) -> None:
     Raises
     ------
     AppError
-        ``CANNOT_CREATE`` with the reason.
+        ``CANNOT_CREATE`` with the reason, also if its folders are links to elsewhere.
     """
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
+        refuse_links_out(output_dir)
         with tempfile.TemporaryFile(dir=output_dir):
             pass
     except OSError as error:

@@ -6,73 +6,40 @@ session is complete, what it was made from, and which files belong to it. A list
 moved lets the next run clear a session that was killed on the way.
 """
 
+import errno
 import fcntl
 import gzip
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from bids_app.errors import AppError, ExitCode, HeldElsewhereError
+from bids_app.files.containment import require_inside
+from bids_app.files.markers import (
+    COMPLETE_SESSIONS,
+    FAILED_SESSIONS,
+    MOVING,
+    ResultId,
+    files_of,
+    log_file,
+)
 from bids_app.files.reading import checksum
 from bids_app.files.tables import table_parts
-from pipelines.files import read_json, write_json
+from pipelines.files import write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.arrays import Affine, Array
 
-COMPLETE_SESSIONS = "logs/complete"
-FAILED_SESSIONS = "logs/failed"
-# Key of a marker: stacks whose images were refused while others of the session were processed.
-REFUSED_STACKS = "RefusedStacks"
 _STAGING = "logs/staging"
 # Higher levels take several times as long for a few percent.
 _TABLE_COMPRESSION = 3
 _IMAGE_COMPRESSION = 1  # as nibabel saves
-_MOVING = "logs/moving"
-
-
-class ResultId(Protocol):
-    """Names files that appear and are replaced together: a session's, or the group level's."""
-
-    @property
-    def name(self) -> str:
-        """Unique among the results of an output folder; part of file names."""
-
-
-@dataclass(frozen=True)
-class GroupId:
-    """The result of the group level as a whole."""
-
-    name: str = "group"
-
-
-def read_marker(output_dir: Path, session: ResultId) -> dict[str, Any] | None:
-    """Return what a complete result was made from, or None if it is not complete."""
-    path = _log_file(output_dir, COMPLETE_SESSIONS, session)
-    try:
-        marker = read_json(path)
-        if not isinstance(marker, dict):
-            raise ValueError("not a JSON object")
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise AppError(
-            f"The marker of a finished session is damaged: {path}.",
-            ExitCode.IO_FAILURE,
-            "Run again with --overwrite to recompute the session.",
-        ) from error
-    return marker
-
-
-def write_failure(output_dir: Path, session: ResultId, reason: Mapping[str, Any]) -> None:
-    """Leave the reason of a failed session in ``logs/failed``."""
-    write_json(_log_file(output_dir, FAILED_SESSIONS, session), reason)
 
 
 class SessionWriter:
@@ -145,10 +112,12 @@ class SessionWriter:
         add : bool
             Add to the earlier result: what is not written again stays as it is.
         """
-        marker = _log_file(self._output_dir, COMPLETE_SESSIONS, self._session)
-        moving = _log_file(self._output_dir, _MOVING, self._session)
-        old = _files_of(marker)
+        marker = log_file(self._output_dir, COMPLETE_SESSIONS, self._session)
+        moving = log_file(self._output_dir, MOVING, self._session)
+        old = files_of(self._output_dir, COMPLETE_SESSIONS, self._session)
         checksums = dict(old) if add else {}
+        for name in (*self._written, *map(Path, old)):
+            require_inside(self._output_dir, self._output_dir / name)
         # Everything that needs space on the disk comes first: a full one changes nothing.
         for name in self._written:
             checksums[name.as_posix()] = checksum(self._staging / name)
@@ -164,7 +133,7 @@ class SessionWriter:
             (self._output_dir / stale).unlink(missing_ok=True)
         (self._staging / marker.name).replace(marker)
         moving.unlink()
-        _log_file(self._output_dir, FAILED_SESSIONS, self._session).unlink(missing_ok=True)
+        log_file(self._output_dir, FAILED_SESSIONS, self._session).unlink(missing_ok=True)
 
     def _path(self, name: Path) -> Path:
         path = self._staging / name
@@ -189,9 +158,7 @@ def session_writer(output_dir: Path, session: ResultId) -> Iterator[SessionWrite
         ``TRY_AGAIN`` if another process is working on the session; ``IO_FAILURE`` if the file
         system of the output folder has no file locks.
     """
-    lock = output_dir / "logs" / "locks" / f"{session.name}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as handle:
+    with _open_lock(output_dir, session) as handle:
         try:
             # The kernel frees the lock when the process ends, however it ends.
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -222,27 +189,40 @@ def clear_unfinished(output_dir: Path, session: ResultId) -> None:
         pass
 
 
-def _log_file(output_dir: Path, kind: str, session: ResultId) -> Path:
-    """Return the file that says something about a session, or another result, as a whole."""
-    return output_dir / kind / f"{session.name}.json"
+def _open_lock(output_dir: Path, session: ResultId) -> BinaryIO:
+    """Open the lock of a result, which is a file of this folder and nothing else."""
+    for folder in ("logs/locks", _STAGING):
+        require_inside(output_dir, output_dir / folder / session.name)
+    lock = output_dir / "logs" / "locks" / f"{session.name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.fdopen(os.open(lock, flags, 0o666), "r+b", buffering=0)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _is_link(lock) from error
+        raise
+
+
+def _is_link(path: Path) -> AppError:
+    return AppError(
+        f"{path} is a link, which MyoMIDS never makes there.",
+        ExitCode.CANNOT_CREATE,
+        "See where the folder came from; remove the link, or choose another output folder.",
+    )
 
 
 def _clear(output_dir: Path, session: ResultId) -> None:
     """Remove staged files, and those in place of a result that was not completed."""
-    shutil.rmtree(output_dir / _STAGING / session.name, ignore_errors=True)
-    moving = _log_file(output_dir, _MOVING, session)
+    staging = output_dir / _STAGING / session.name
+    if staging.is_symlink():
+        raise _is_link(staging)
+    shutil.rmtree(staging, ignore_errors=True)
+    moving = log_file(output_dir, MOVING, session)
     if not moving.exists():
         return
     # What a marker lists is complete: the earlier result, or the new one.
-    complete = _files_of(_log_file(output_dir, COMPLETE_SESSIONS, session))
-    for name in _files_of(moving).keys() - complete.keys():
-        (output_dir / name).unlink(missing_ok=True)
+    complete = files_of(output_dir, COMPLETE_SESSIONS, session)
+    for name in files_of(output_dir, MOVING, session).keys() - complete.keys():
+        require_inside(output_dir, output_dir / name).unlink(missing_ok=True)
     moving.unlink()
-
-
-def _files_of(listing: Path) -> dict[str, str]:
-    """Return the files that a marker lists, with checksums; none if it is missing or damaged."""
-    try:
-        return dict(read_json(listing)["Files"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return {}

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from bids_app.errors import ExitCode, as_app_errors
 from bids_app.files.group_files import MODELS, REPORT, SUMMARY, write_tables
+from bids_app.files.markers import GroupId
 from bids_app.files.provenance import GROUP_PACKAGES, generated_by, run_info, software_versions
-from bids_app.files.result_writer import GroupId, SessionWriter, session_writer
+from bids_app.files.result_writer import SessionWriter, session_writer
 from bids_app.files.tables import table_text
 from bids_app.files.verdicts import TEMPLATE
 from bids_app.group.application import Applied, apply_to_cohort

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 from bids_app.dataset.labels import enumerate_labels
 from bids_app.dataset.tree import natural_key
 from bids_app.errors import AppError, ExitCode
-from bids_app.files.provenance import bids_uri
-from bids_app.files.reading import checksum
-from bids_app.files.result_writer import (
+from bids_app.files.containment import require_result_inside
+from bids_app.files.markers import (
     COMPLETE_SESSIONS,
     FAILED_SESSIONS,
     REFUSED_STACKS,
     read_marker,
 )
+from bids_app.files.provenance import bids_uri
+from bids_app.files.reading import checksum
 from bids_app.files.tables import read_tsv
 from bids_app.options.settings import INPUT_NAME
 from bids_app.session_id import SessionId
@@ -108,6 +109,8 @@ def result_of(study: str, root: Path, session: SessionId, marker: Mapping[str, A
     """Return the results of a session that its marker lists."""
     files = [Path(name) for name in marker.get("Files", ())]
     tables = tuple(name for name in files if name.name.endswith(MUSCLE_TABLE_ENDING))
+    for table in tables:
+        require_result_inside(root, root / table)
     return OwnResult(study, root, session, tables, marker)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bids_app.errors import AppError, ExitCode
+from bids_app.files.containment import require_inside
 from bids_app.files.group_files import MODELS
 from bids_app.files.reading import checksum, read_text
 from bids_app.files.tables import read_tsv
@@ -55,6 +56,7 @@ _STUDY_TABLES = ("overall", "classes", "folds")
 def check_training(settings: Settings) -> None:
     """Refuse an impossible protocol, or the name of a model there is, before all else."""
     _protocol_of(settings)
+    require_inside(settings.output_dir, _checkpoint_folder(settings) / _PLACED)
     _refuse_existing_model(settings)
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from bids_app.dataset.inputs import SessionInputs, Unusable
 from bids_app.dataset.scans import Session
 from bids_app.errors import AppError, ExitCode
+from bids_app.files.markers import REFUSED_STACKS
 from bids_app.files.reading import checksum
-from bids_app.files.result_writer import REFUSED_STACKS
 from bids_app.options.settings import Settings
 from bids_app.participant.labelling import LabelSource
 from bids_app.participant.shared_sign import ShownSign

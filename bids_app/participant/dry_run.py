@@ -8,7 +8,7 @@ from bids_app.dataset.inputs import SessionInputs, Unusable, session_inputs
 from bids_app.dataset.scans import Session
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.derivatives import refuse_unwritable
-from bids_app.files.result_writer import read_marker
+from bids_app.files.markers import read_marker
 from bids_app.options.settings import Settings
 from bids_app.participant.completion import SessionTask, choices_of, lacks_diagnosis
 from bids_app.participant.labelling import LabelSource, prepare_labels

@@ -11,7 +11,8 @@ from bids_app.dataset.scans import Session
 from bids_app.dataset.sessions import Dataset
 from bids_app.dataset.structure import check_structure
 from bids_app.errors import ExitCode
-from bids_app.files.result_writer import clear_unfinished, write_failure
+from bids_app.files.markers import write_failure
+from bids_app.files.result_writer import clear_unfinished
 from bids_app.files.verdicts import verdicts_of_run
 from bids_app.options.settings import Settings
 from bids_app.participant.completion import SessionTask

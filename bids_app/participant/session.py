@@ -11,8 +11,9 @@ from typing import Any
 from bids_app.dataset.inputs import SessionInputs, Unusable, session_inputs
 from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.files.derivatives import StackNames
+from bids_app.files.markers import REFUSED_STACKS, read_marker
 from bids_app.files.provenance import run_info
-from bids_app.files.result_writer import REFUSED_STACKS, SessionWriter, read_marker, session_writer
+from bids_app.files.result_writer import SessionWriter, session_writer
 from bids_app.files.verdicts import verdicts_of_run
 from bids_app.participant.completion import (
     PHASE_SIGNS,

@@ -18,8 +18,9 @@ import pytest
 
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.derivatives import StackNames
+from bids_app.files.markers import read_marker, write_failure
 from bids_app.files.reading import checksum
-from bids_app.files.result_writer import read_marker, session_writer, write_failure
+from bids_app.files.result_writer import session_writer
 from bids_app.session_id import SessionId
 from pipelines.files import write_text
 from tests.bids_app.full_disk import filled, lacks_space
@@ -94,9 +95,9 @@ def test_the_same_image_has_the_same_checksum_every_time(
     for now in (1.0e9, 1.5e9):
         monkeypatch.setattr("time.time", lambda now=now: now)
         with session_writer(tmp_path, SESSION) as writer:
-            writer.image(Path("x_FF.nii.gz"), np.ones((2, 2, 2), np.float32), np.eye(4))
+            writer.image(Path("sub-01/x_FF.nii.gz"), np.ones((2, 2, 2), np.float32), np.eye(4))
             writer.commit({})
-        checksums.append(checksum(tmp_path / "x_FF.nii.gz"))
+        checksums.append(checksum(tmp_path / "sub-01/x_FF.nii.gz"))
     assert checksums[0] == checksums[1]
 
 
