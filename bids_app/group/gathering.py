@@ -15,6 +15,7 @@ from bids_app.group.own_studies import OwnStudy, find_own_studies, own_inputs, r
 from bids_app.group.phenotype import FOLDER, read_phenotype_table
 from bids_app.group.score_doubts import (
     contradictions,
+    full_names,
     similar_diagnoses,
 )
 from bids_app.group.studies import (
@@ -146,11 +147,12 @@ def gather(sources: Sources, maps: StudyMaps) -> Gathered:
             inputs |= checksums(study)
             origins |= _origins(scored, study.root)
     datasets = [*(own.people for own in sources.own), *(study.root for study in sources.studies)]
-    long_names = {k: v for root in datasets if root for k, v in diagnosis_names(root).items()}
+    named = [diagnosis_names(root) for root in datasets if root is not None]
     if quality and not tables:
         raise NothingLeftError(" ".join(doubts), quality)
     table = ScoreTable.concat(tables)
-    doubts += maps.unused()
+    long_names, differing = full_names(named, table.samples["diagnosis"].dropna())
+    doubts += [*maps.unused(), *differing]
     doubts += contradictions(table.samples)
     doubts += similar_diagnoses(table.samples["diagnosis"].dropna())
     told = list(dict.fromkeys(doubts))

@@ -1,6 +1,7 @@
 """What should be known about gathered scores before they are used: sentences for log and page."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bids_app.dataset.labels import enumerate_labels
@@ -28,6 +29,50 @@ def columns_set_aside(text: "pd.DataFrame", described: Mapping[str, Any], source
             f"{enumerate_labels(unused)}."
         )
     return sentences
+
+
+def without_gender(
+    text: "pd.DataFrame", roles: Mapping[str, str], source: str
+) -> "tuple[pd.DataFrame, list[str]]":
+    """Leave out a column of sexes that BIDS does not define, where participants.tsv has one."""
+    column = roles.get("sex", "sex")
+    if column.strip().lower() == "sex":
+        return text, []
+    sentence = f"{source}: column {column} is not read, because participants.tsv gives the sex."
+    return text.drop(columns=column), [sentence]
+
+
+def told_twice(table: "ScoreTable", people: "pd.DataFrame", source: str) -> list[str]:
+    """Name samples whose table and participants.tsv do not agree on sex or diagnosis."""
+    bare = replace(table, samples=table.samples.assign(sex=None, diagnosis=None))
+    other = bare.with_people(people).samples
+    sentences = []
+    for column in ("diagnosis", "sex"):
+        own = table.samples[column]
+        differs = own.notna() & other[column].notna() & (own != other[column])
+        if differs.any():
+            sentences.append(
+                f"{source}: {differs.sum()} sample(s) have another {column} here than in "
+                "participants.tsv; the one here is used: "
+                f"{enumerate_labels(map(str, own.index[differs]))}."
+            )
+    return sentences
+
+
+def full_names(
+    datasets: Iterable[Mapping[str, str]], diagnoses: Iterable[str]
+) -> tuple[dict[str, str], list[str]]:
+    """Join full names of diagnoses; name those that datasets do not mean the same by."""
+    found: dict[str, dict[str, None]] = {}
+    for names in datasets:
+        for short, long in names.items():
+            found.setdefault(short, {})[long] = None
+    sentences = [
+        f"Diagnosis {short} has several full names, and counts as one: {'; '.join(found[short])}."
+        for short in sorted(set(diagnoses))
+        if len(found.get(short, {})) > 1
+    ]
+    return {short: list(long)[-1] for short, long in found.items()}, sentences
 
 
 def noisy_fat_fractions(scores: "pd.DataFrame", source: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Score tables of a dataset and what it says about its people."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,10 @@ from bids_app.group.phenotype import (
 from bids_app.group.score_doubts import (
     columns_set_aside,
     noisy_fat_fractions,
+    told_twice,
     undescribed_people,
     unscored_rows,
+    without_gender,
 )
 from bids_app.options.settings import INPUT_NAME
 
@@ -94,6 +96,9 @@ def read_study(study: Study, names: "MuscleNames") -> "tuple[list[ScoreTable], l
         text, decimal_commas = read_phenotype_table(path)
         source = bids_uri(path, study.root, study.name)
         roles = columns_by_role(text, source)
+        if people is not None and people["sex"].notna().any():
+            text, aside = without_gender(text, roles, source)
+            doubts += aside
         if people is not None and "study" not in roles:
             participants = text[roles["participant"]].str.strip().str.removeprefix("sub-")
             text["study"] = studies_of(participants, people, study.name)
@@ -108,7 +113,10 @@ def read_study(study: Study, names: "MuscleNames") -> "tuple[list[ScoreTable], l
             names=names,
             decimal_commas=decimal_commas,
         )
-        tables.append(table if people is None else table.with_people(people))
+        if people is not None:
+            doubts += told_twice(table, people, source)
+            table = table.with_people(people)
+        tables.append(table)
         doubts += columns_set_aside(text, described, source)
         doubts += unscored_rows(text, table, source)
         doubts += noisy_fat_fractions(table.scores, source)
@@ -219,7 +227,9 @@ def diagnosis_names(root: Path) -> dict[str, str]:
 
 def checksums(study: Study) -> dict[str, str]:
     """Return the SHA-256 of every file that is gathered from a study, by BIDS URI."""
-    files: Iterable[Path] = (*study.tables, *_people_files(study.root))
+    tables = (*study.tables, *_people_files(study.root))
+    sidecars = (path.with_suffix(".json") for path in (*tables, study.root / "sessions.tsv"))
+    files = dict.fromkeys((*tables, *filter(is_there, sidecars)))
     return {bids_uri(path, study.root, study.name): checksum(path) for path in files}
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from bids_app.cli import main
 from bids_app.errors import ExitCode
-from tests.bids_app.score_study import PEOPLE, people_text, write_study
+from tests.bids_app.score_study import PEOPLE, people_text, score_text, write_study
 from tests.bids_app.small_training import read
 
 
@@ -132,3 +132,43 @@ def test_numbers_as_diagnoses_are_codes_of_their_study(tmp_path: Path) -> None:
         "Diagnoses that are numbers count as the same in all studies: 2. Say in participants.json "
         "below diagnosis and Levels what they mean."
     ]
+
+
+def test_what_two_tables_say_of_a_person_is_compared(tmp_path: Path) -> None:
+    scores = "participant_id\tgender\tdiagnosis\tsoleus\nsub-01\twoman\tDMD\t3\n"
+    scores += "sub-02\tman\tDYSF\t1\nsub-04\tman\tDMD\t1\n"
+    dataset = write_study(tmp_path / "in", scores=scores)
+    assert run(dataset) == ExitCode.OK
+    table = read(tmp_path / "out" / "group_scores.tsv")
+    assert table["sex"].fillna("n/a").tolist() == ["F", "M", "n/a"]
+    assert table["diagnosis"].tolist() == ["DMD", "DYSF", "DMD"]
+    source = "bids:raw:phenotype/mri.tsv"
+    assert {
+        f"{source}: column gender is not read, because participants.tsv gives the sex.",
+        f"{source}: 1 sample(s) have another diagnosis here than in participants.tsv; the one here "
+        "is used: raw/sub-01.",
+    } <= set(cautions(dataset))
+
+
+def test_one_abbreviation_with_two_full_names_is_named(tmp_path: Path) -> None:
+    here = write_study(tmp_path / "in")
+    there = write_study(tmp_path / "there", scores=score_text().replace("sub-01\t1", "sub-01\t2"))
+    for dataset, name in ((here, "Dysferlinopathy"), (there, "Dysphagia")):
+        levels = {"diagnosis": {"Levels": {"DYSF": name, "XY": name}}}
+        (dataset / "participants.json").write_text(json.dumps(levels))
+    assert run(here, "--study", f"rome={there}") == ExitCode.OK
+    said = [text for text in cautions(here) if "full names" in text]
+    assert said == [
+        "Diagnosis DYSF has several full names, and counts as one: Dysferlinopathy; Dysphagia."
+    ]
+    summary = json.loads((tmp_path / "out" / "group_summary.json").read_text())
+    assert set(summary["Inputs"]) == {
+        f"bids:{study}:{name}"
+        for study in ("raw", "rome")
+        for name in (
+            "phenotype/mri.tsv",
+            "phenotype/mri.json",
+            "participants.tsv",
+            "participants.json",
+        )
+    }
