@@ -6,12 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ModelError
-from pipelines.files import read_json
-
-# Where the classes named in a plans file may come from: nnU-Net imports them by name, and a plans
-# file must not be able to name anything else.
-_NETWORK_PACKAGE = "dynamic_network_architectures."
-_OPERATION_PACKAGE = "torch.nn."
+from pipelines.files import open_file, parse_json, schema_error
+from pipelines.package_data import package_json
 
 # Names in dataset.json that say nothing of the contrast, and the image kinds such a channel takes.
 _ANY_CONTRAST = {"mri", "mr", "mr image", "image", "0"}
@@ -69,7 +65,19 @@ def read_plans(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
                 f"{folder / file} has no {key!r}: it does not describe an nnU-Net v2 model.",
                 "Give the results folder of nnU-Net v2, with dataset.json, plans.json and fold_*.",
             )
+    check_content(dataset, "dataset", str(folder / "dataset.json"))
+    check_content(plans, "plans", str(folder / "plans.json"))
     return dataset, plans
+
+
+def check_content(content: Mapping[str, Any], schema: str, source: str) -> None:
+    """Check what is read of a description against ``<schema>.schema.json`` of this folder."""
+    problem = schema_error(content, package_json(__package__, f"{schema}.schema.json"))
+    if problem is not None:
+        raise ModelError(
+            f"{source} does not describe a model that can be run: {problem}.",
+            "It is damaged or not of nnU-Net v2; get the model again.",
+        )
 
 
 def channel_names(dataset: Mapping[str, Any]) -> tuple[str, ...]:
@@ -142,24 +150,6 @@ def model_label_values(dataset: Mapping[str, Any], source: str) -> dict[str, int
     return {str(name): int(value) for name, value in dataset["labels"].items()}
 
 
-def check_configuration(plans: Mapping[str, Any], name: str, source: str) -> None:
-    """Check that a configuration can be built by the installed nnU-Net."""
-    merged = merged_configuration(plans, name, source)
-    if merged.get("previous_stage"):
-        raise ModelError(
-            f"{source} is the second stage of a cascade (after {merged['previous_stage']}).",
-            "Use a single-stage configuration (2d, 3d_fullres or 3d_lowres).",
-        )
-    architecture = merged.get("architecture")
-    if architecture is None:  # plans of nnU-Net 2.0 to 2.3; nnU-Net itself translates them
-        return
-    _check_class(architecture.get("network_class_name"), _NETWORK_PACKAGE, source)
-    for key in architecture.get("_kw_requires_import", ()):
-        value = architecture.get("arch_kwargs", {}).get(key)
-        if value is not None:
-            _check_class(value, _OPERATION_PACKAGE, source)
-
-
 def merged_configuration(plans: Mapping[str, Any], name: str, source: str) -> dict[str, Any]:
     """Return a configuration together with what it inherits from others."""
     configurations = plans["configurations"]
@@ -179,17 +169,11 @@ def merged_configuration(plans: Mapping[str, Any], name: str, source: str) -> di
     return merged
 
 
-def _check_class(name: object, package: str, source: str) -> None:
-    if not isinstance(name, str) or not name.startswith(package):
-        raise ModelError(
-            f"The plans of {source} name {name!r}, which is not a class of {package[:-1]}.",
-            "Such a model needs code of its own and is not loaded.",
-        )
-
-
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = read_json(path)
+        with open_file(path) as stream:
+            # NaN and Infinity become None, which no number may be.
+            content = parse_json(stream.read(), parse_constant=lambda _: None)
     except FileNotFoundError as error:
         raise ModelError(
             f"{path.name} is missing in {path.parent}.",

@@ -52,9 +52,15 @@ def read_schemes(
     training = plans.get("foreground_intensity_properties_per_channel") or plans.get(
         "foreground_intensity_properties_by_modality", {}
     )
+    names, masks = configuration["normalization_schemes"], configuration["use_mask_for_norm"]
+    if min(len(names), len(masks)) < n_channels:
+        raise ModelError(
+            f"The plans of {source} do not say how each of {n_channels} channels is normalized.",
+            "Get the model again.",
+        )
     schemes = []
     for channel in range(n_channels):
-        name = configuration["normalization_schemes"][channel]
+        name = names[channel]
         if name not in _FIGURES:
             raise ModelError(
                 f"The plans of {source} normalize channel {channel} with {name!r}, which is not "
@@ -62,15 +68,15 @@ def read_schemes(
                 f"Known are: {', '.join(_FIGURES)}.",
             )
         properties = training.get(str(channel), {})
-        missing = [key for key in _FIGURES[name] if key not in properties]
+        missing = [key for key in _FIGURES[name] if properties.get(key) is None]
         if missing:
             raise ModelError(
                 f"The plans of {source} normalize channel {channel} with {name}, but lack its "
                 f"{', '.join(missing)}.",
                 "Get the model again.",
             )
-        masked = bool(configuration["use_mask_for_norm"][channel])
-        schemes.append(IntensityScheme(name, masked, properties))
+        figures = {key: float(properties[key]) for key in _FIGURES[name]}
+        schemes.append(IntensityScheme(name, masks[channel], figures))
     return tuple(schemes)
 
 

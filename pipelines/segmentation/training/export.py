@@ -5,7 +5,11 @@ from typing import Any
 
 import torch
 
-from pipelines.files import read_json, write_json
+from pipelines.files import write_json
+from pipelines.segmentation.catalogue.model_archive import CHECKPOINT
+from pipelines.segmentation.inference.network import empty_network, load_weights
+from pipelines.segmentation.plans.description import read_plans
+from pipelines.segmentation.plans.network_plan import read_network_plan
 from pipelines.segmentation.training.plans import CONFIGURATION, with_patch_shape
 
 # nnU-Net looks trainers up by name to build the network; ours builds the stock network.
@@ -27,7 +31,7 @@ def export_model(
     """
     stored = torch.load(checkpoint, map_location="cpu", weights_only=False)
     weights = _half_precision(stored["average_weights"])
-    target = folder / "fold_0" / "checkpoint_final.pth"
+    target = folder / "fold_0" / CHECKPOINT
     target.parent.mkdir(parents=True, exist_ok=True)
     contents = {"plans.json": with_patch_shape(plans, patch_shape), "dataset.json": dataset_json}
     for name, content in contents.items():
@@ -60,9 +64,8 @@ def _half_precision(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]
 
 def load_network(folder: Path) -> torch.nn.Module:
     """Load the network of a model folder for prediction."""
-    plans = read_json(folder / "plans.json")
-    dataset_json = read_json(folder / "dataset.json")
-    return network_from_checkpoint(plans, dataset_json, folder / "fold_0" / "checkpoint_final.pth")
+    dataset_json, plans = read_plans(folder)
+    return network_from_checkpoint(plans, dataset_json, folder / "fold_0" / CHECKPOINT)
 
 
 def network_from_checkpoint(
@@ -72,18 +75,9 @@ def network_from_checkpoint(
 
     The checkpoint is one of a training (its averaged weights count) or an exported one.
     """
-    from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
-
-    architecture = plans["configurations"][CONFIGURATION]["architecture"]
-    network: torch.nn.Module = get_network_from_plans(
-        architecture["network_class_name"],
-        architecture["arch_kwargs"],
-        architecture["_kw_requires_import"],
-        len(dataset_json["channel_names"]),
-        len(dataset_json["labels"]),
-        deep_supervision=False,
-    )
-    network.load_state_dict(read_weights(checkpoint))
+    plan = read_network_plan(plans, dataset_json, CONFIGURATION, str(checkpoint))
+    network = empty_network(plan, str(checkpoint))
+    load_weights(network, read_weights(checkpoint), checkpoint)
     return network.eval()
 
 

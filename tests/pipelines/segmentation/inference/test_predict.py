@@ -317,12 +317,24 @@ def test_checkpoint_of_another_network(checkpoint, tmp_path):
 
 def test_network_of_a_newer_version(checkpoint, tmp_path):
     content = plans()
-    name = "dynamic_network_architectures.architectures.unet.FutureUNet"
-    content["configurations"]["2d"]["architecture"]["network_class_name"] = name
+    keywords = content["configurations"]["2d"]["architecture"]["arch_kwargs"]
+    keywords["stem_channels"] = 4  # which the residual network takes, this one does not
     folder = write_model(tmp_path, checkpoint, **{"plans.json": content})
-    with pytest.raises(ModelError, match=r"architecture .*FutureUNet .* cannot be built") as caught:
+    with pytest.raises(
+        ModelError, match=r"architecture PlainConvUNet .* cannot be built"
+    ) as caught:
         load_segmenter(opened(folder, tmp_path), device="cpu", backend="torch")
-    assert "another version than nnunetv2 2." in caught.value.hint
+    assert "another version of dynamic-network-architectures than 0." in caught.value.hint
+
+
+def test_huge_networks_take_no_memory_before_their_weights_fit(checkpoint, tmp_path):
+    content = plans()
+    keywords = content["configurations"]["2d"]["architecture"]["arch_kwargs"]
+    keywords |= {"features_per_stage": [4096, 4096], "kernel_sizes": [[15, 15], [15, 15]]}
+    keywords["n_conv_per_stage"] = [64, 64]  # 2 TB of weights
+    folder = write_model(tmp_path, checkpoint, **{"plans.json": content})
+    with pytest.raises(ModelError, match=r"do not fit the network of plans\.json"):
+        load_segmenter(opened(folder, tmp_path), device="cpu", backend="torch")
 
 
 def test_weights_of_compiled_and_distributed_networks_load(checkpoint, tmp_path, segmenter):

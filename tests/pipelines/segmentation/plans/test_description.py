@@ -94,40 +94,46 @@ def test_orientation_is_known_only_from_the_reorienting_reader():
 
 def test_missing_configuration_lists_those_there_are():
     with pytest.raises(ModelError, match="no configuration '3d_lowres'") as caught:
-        description.check_configuration(models.plans(), "3d_lowres", "m")
+        description.merged_configuration(models.plans(), "3d_lowres", "m")
     assert caught.value.hint == "They have: 2d."
 
 
-def test_inherited_configuration_is_checked():
+def test_a_configuration_cannot_inherit_from_itself():
     content = models.plans()
-    content["configurations"]["2d_bs4"] = {"inherits_from": "2d", "batch_size": 4}
-    description.check_configuration(content, "2d_bs4", "m")
-    content["configurations"]["2d_bs4"]["inherits_from"] = "2d_bs4"
+    content["configurations"]["2d_bs4"] = {"inherits_from": "2d_bs4", "batch_size": 4}
     with pytest.raises(ModelError, match="inherit from '2d_bs4' in a way that fails"):
-        description.check_configuration(content, "2d_bs4", "m")
-
-
-def test_cascades_are_refused():
-    content = models.plans()
-    content["configurations"]["2d"]["previous_stage"] = "3d_lowres"
-    with pytest.raises(ModelError, match="second stage of a cascade"):
-        description.check_configuration(content, "2d", "m")
+        description.merged_configuration(content, "2d_bs4", "m")
 
 
 @pytest.mark.parametrize(
-    ("key", "value"),
-    [("network_class_name", "os.system"), ("conv_op", "subprocess.Popen"), ("nonlin", 3)],
+    ("file", "change", "problem"),
+    [
+        ("dataset", {"channel_names": {"x": "water"}}, "'x' does not match"),
+        ("dataset", {"channel_names": {"0": ["water"]}}, "channel_names/0: .* of type 'string'"),
+        ("dataset", {"labels": {"gracilis": "1"}}, "labels/gracilis: '1' is not of type"),
+        ("dataset", {"labels": {"gracilis": 10**9}}, "1000000000 is greater than the maximum"),
+        ("plans", {"transpose_forward": [0, 1]}, r"transpose_forward: \[0, 1\] is too short"),
+        ("plans", {"transpose_forward": [0, 0, 1]}, "non-unique elements"),
+        ("plans", {"configurations": {"2d": 3}}, "configurations/2d: 3 is not of type 'object'"),
+        ("plans", {"configurations": {"2d": {"inherits_from": []}}}, "inherits_from: .* of type"),
+        (
+            "plans",
+            {"foreground_intensity_properties_per_channel": {"0": {"mean": 1e300}}},
+            "0/mean: 1e\\+300 is greater than the maximum",
+        ),
+    ],
 )
-def test_plans_cannot_name_other_code(key, value):
-    content = models.plans()
-    architecture = content["configurations"]["2d"]["architecture"]
-    place = architecture if key == "network_class_name" else architecture["arch_kwargs"]
-    place[key] = value
-    with pytest.raises(ModelError, match=rf"name {value!r}, which is not a class of"):
-        description.check_configuration(content, "2d", "m")
+def test_types_and_bounds_are_checked_before_use(tmp_path, file, change, problem):
+    contents = {"dataset": models.dataset(), "plans": models.plans()}
+    contents[file] |= change
+    write(tmp_path, contents["dataset"], contents["plans"])
+    message = rf"{file}\.json does not describe a model that can be run: .*{problem}"
+    with pytest.raises(ModelError, match=message):
+        description.read_plans(tmp_path)
 
 
-def test_plans_of_early_versions_have_no_architecture():
+def test_what_is_no_number_counts_as_missing(tmp_path):
     content = models.plans()
-    del content["configurations"]["2d"]["architecture"]
-    description.check_configuration(content, "2d", "m")
+    content["foreground_intensity_properties_per_channel"]["0"] = {"mean": float("nan")}
+    _, read = description.read_plans(write(tmp_path, plans_content=content))
+    assert read["foreground_intensity_properties_per_channel"]["0"] == {"mean": None}

@@ -49,3 +49,51 @@ def test_missing_entry_is_named(key):
     del content["configurations"]["2d"][key]
     with pytest.raises(ModelError, match=f"plans of model say nothing of '{key}'"):
         read_network_plan(content, models.dataset(), "2d", "model")
+
+
+def test_cascades_are_refused():
+    content = models.plans()
+    content["configurations"]["2d"]["previous_stage"] = "3d_lowres"
+    with pytest.raises(ModelError, match="second stage of a cascade"):
+        read_network_plan(content, models.dataset(), "2d", "m")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"patch_size": [48, -64]}, "patch_size/1: -64 is less than the minimum"),
+        ({"patch_size": [48, 10**6]}, "patch_size/1: 1000000 is greater than the maximum"),
+        ({"patch_size": ["48", 64]}, "patch_size/0: '48' is not of type 'integer'"),
+        ({"patch_size": []}, "patch_size: .* non-empty|too short"),
+        ({"spacing": [0.0, 1.5]}, "spacing/0: 0.0 is less than the minimum"),
+        ({"spacing": [float("inf"), 1.5]}, "spacing/0: inf is greater than the maximum"),
+        ({"use_mask_for_norm": ["no", "no"]}, "use_mask_for_norm/[01]: 'no' is not of type"),
+        ({"resampling_fn_data_kwargs": {"order": 9}}, "order: 9 is greater than the maximum"),
+        ({"architecture": {"network_class_name": 3}}, "architecture.*(required|not of type)"),
+    ],
+)
+def test_types_and_bounds_are_checked_before_use(change, problem):
+    content = models.plans()
+    content["configurations"]["2d"] |= change
+    message = f"Configuration 2d of m does not describe a model that can be run: .*({problem})"
+    with pytest.raises(ModelError, match=message):
+        read_network_plan(content, models.dataset(), "2d", "m")
+
+
+def test_a_patch_must_fit_the_voxel_size_and_the_memory():
+    content = models.plans(three_dimensional=True)
+    configuration = content["configurations"]["3d_fullres"]
+    configuration["patch_size"] = [1024, 1024, 1024]
+    with pytest.raises(ModelError, match="1024 x 1024 x 1024 voxels; at most 67108864 can be"):
+        read_network_plan(content, models.dataset(), "3d_fullres", "m")
+    configuration["patch_size"] = [48, 64]
+    with pytest.raises(ModelError, match="patches of 2 axes and 3 voxel sizes"):
+        read_network_plan(content, models.dataset(), "3d_fullres", "m")
+
+
+@pytest.mark.parametrize("key", ["normalization_schemes", "use_mask_for_norm"])
+def test_every_channel_needs_its_normalization(key):
+    content = models.plans()
+    content["configurations"]["2d"][key].pop()
+    with pytest.raises(ModelError, match="do not say how each of 2 channels is normalized"):
+        read_network_plan(content, models.dataset(), "2d", "m")
