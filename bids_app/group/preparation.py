@@ -10,7 +10,7 @@ from bids_app.group.application import check_interactions, open_diagnosis_model
 from bids_app.group.cohort import HarmonizedCohort, harmonization_options, harmonize
 from bids_app.group.gathering import Gathered, Sources, describe, gather
 from bids_app.group.study_maps import read_study_maps
-from bids_app.group.training import TrainingPlan, check_training, plan_training
+from bids_app.group.training import TrainingPlan, check_training, plan_training, training_protocol
 from bids_app.options.settings import Settings
 from bids_app.running.logs import start_logging
 
@@ -33,8 +33,12 @@ def prepare_cohort(
     settings: Settings, gathered: Gathered, model: "DiagnosisModel | None"
 ) -> tuple[HarmonizedCohort, TrainingPlan | None]:
     """Harmonize a cohort as asked for, or as a model wants it; plan the training, if any."""
-    how = harmonization_options(settings) if model is None else model.ensemble.harmonization
-    cohort = harmonize(gathered, how)
+    if model is not None:
+        return harmonize(gathered, model.ensemble.harmonization), None
+    options = harmonization_options(settings)
+    if settings.train is not None:
+        options = training_protocol(settings).harmonization(options)
+    cohort = harmonize(gathered, options)
     return cohort, None if settings.train is None else plan_training(settings, cohort)
 
 

@@ -55,7 +55,7 @@ _STUDY_TABLES = ("overall", "classes", "folds")
 
 def check_training(settings: Settings) -> None:
     """Refuse an impossible protocol, or the name of a model there is, before all else."""
-    _protocol_of(settings)
+    training_protocol(settings)
     require_inside(settings.output_dir, _checkpoint_folder(settings) / _PLACED)
     _refuse_existing_model(settings)
 
@@ -75,7 +75,7 @@ def plan_training(settings: Settings, cohort: HarmonizedCohort) -> TrainingPlan:
     from pipelines.diagnosis.cohort import training_cohort
     from pipelines.diagnosis.training.folds import grouped_folds
 
-    protocol = _protocol_of(settings)
+    protocol = training_protocol(settings)
     selected = training_cohort(cohort.native, cohort.labels, protocol.minimum_samples)
     readers = _read_readers(settings.readers, selected)
     if settings.interactions is not None and settings.interactions not in selected.classes:
@@ -143,7 +143,7 @@ def train(
     return model, selected.native.samples.index
 
 
-def _protocol_of(settings: Settings) -> "Protocol":
+def training_protocol(settings: Settings) -> "Protocol":
     """Return the profile with the numbers that the settings change."""
     from pipelines.diagnosis.protocol import load_profile
 
@@ -242,9 +242,10 @@ def _importance(cohort: HarmonizedCohort, nested: "NestedResult") -> "pd.DataFra
     from pipelines.harmonization.harmonize import PATIENT_FEATURES
 
     used = nested.cohort.native
-    names = (*used.muscles, *PATIENT_FEATURES)
+    seen = {name for explanation in nested.explanations for name in explanation.features}
+    names = tuple(name for name in (*used.muscles, *PATIENT_FEATURES) if name in seen)
     values, _ = pool_explanations(nested.explanations, names)
-    # A fold may keep muscles (option coverage) that the whole cohort does not.
+    # A fold may keep muscles (coverage of the protocol) that the whole cohort does not.
     features = pd.DataFrame(
         cohort.harmonization.transform(used), columns=list(cohort.harmonization.feature_names)
     ).reindex(columns=list(names))

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, Literal, get_args
 
 from pipelines.errors import DataError
+from pipelines.harmonization.harmonize import HarmonizationOptions
 from pipelines.package_data import package_yaml
 
 
@@ -40,6 +41,9 @@ Combine = Literal["margins", "probabilities"]
 _PROFILES = "profiles.yaml"
 _PUBLISHED = "paper"
 
+# Share of samples below that of one sample in any cohort.
+_ANYBODY = 1e-9
+
 # Hyper-parameters that only oversampling has.
 _OVERSAMPLING_PARAMETERS = ("augmentation_factor", "smote_k")
 
@@ -73,6 +77,9 @@ class Protocol:
     abandon : float
         A trial is given up after some inner folds if it lies so many standard deviations below the
         best tenth that it will not reach them; 0 never gives up.
+    coverage : float
+        Muscles that a smaller share (0-1) of the training samples has are no features; 0 keeps
+        every muscle that any of them has (the published method).
     masking : float
         Share (0-1) of the training samples that also get the missing muscles of another one.
     comparators : bool
@@ -100,6 +107,7 @@ class Protocol:
     max_bin: int
     early_stopping: int
     abandon: float
+    coverage: float
     masking: float
     comparators: bool
     seed: int
@@ -126,6 +134,10 @@ class Protocol:
                     f"{name} is {getattr(self, name)!r}.", f"Choose one of {', '.join(choices)}."
                 )
 
+    def harmonization(self, options: HarmonizationOptions) -> HarmonizationOptions:
+        """Return the options under which muscles that hardly anybody has are no features."""
+        return replace(options, coverage=max(options.coverage, self.coverage or _ANYBODY))
+
     def as_dict(self) -> dict[str, Any]:
         """Return the protocol as a JSON-serializable dictionary."""
         return asdict(self)
@@ -141,6 +153,7 @@ _LIMITS = (
     ("max_bin", 2, 256),
     ("early_stopping", 0, float("inf")),
     ("abandon", 0, float("inf")),
+    ("coverage", 0, 1),
     ("masking", 0, 1),
     ("seed", 0, 2**31 - 1),
 )

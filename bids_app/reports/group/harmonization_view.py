@@ -47,7 +47,9 @@ def harmonization_view(
     if options["method"] != "paper":
         facts.append(("Random draws averaged", str(options["draws"])))
     if options["coverage"]:
-        facts.append(("Muscles kept", f"scored in at least {options['coverage']:.0%} of samples"))
+        # Less than a thousandth stands for a single sample.
+        share = f"at least {options['coverage']:.0%}" if options["coverage"] >= 1e-3 else "any"
+        facts.append(("Muscles kept", f"scored in {share} of samples"))
     return HarmonizationView(
         line_chart(before, "score, 0–100", _HEIGHT_LABEL, (0.0, 100.0)),
         line_chart(after, "feature", _HEIGHT_LABEL, (low, high)),

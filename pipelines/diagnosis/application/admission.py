@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.arrays import Float64, Index
+from pipelines.arrays import Bool, Float64, Index
 from pipelines.diagnosis.model.diagnosis_model import DiagnosisModel
 from pipelines.errors import ModelError
 from pipelines.harmonization.scores.native import NativeScores
@@ -15,21 +15,29 @@ from pipelines.harmonization.scores.scales import scales
 # Share of the model's muscles below which an answer would be imputation only: a thigh scan has a
 # third of them, a calf scan a quarter.
 MINIMUM_COVERAGE = 0.2
-# Share below which a scan counts as partial.
-PARTIAL_COVERAGE = 0.8
+# A scan counts as partial with less than this share of the muscles that training patients have.
+_PARTIAL_SHARE = 0.8
 
 
 @dataclass(frozen=True)
 class Admission:
     """The samples with exactly the muscles of the model, and which of them are answered.
 
-    `coverage` (n,) is the share of these muscles that is scored, 0-1; `reasons` say why a sample is
-    not answered and are empty if it is.
+    `coverage` (n,) is the share of these muscles that is scored, 0-1; `usual` is how many of them
+    the training patients have, in the median; `reasons` say why a sample is not answered and are
+    empty if it is.
     """
 
     scored: NativeScores
     coverage: Float64
     reasons: tuple[str, ...]
+    usual: float
+
+    @property
+    def partial(self) -> Bool:
+        """Which samples have clearly fewer muscles than the training patients, (n,)."""
+        least = _PARTIAL_SHARE * self.usual / len(self.scored.muscles)
+        return np.asarray(self.coverage < least)
 
     @property
     def rows(self) -> Index:
@@ -47,7 +55,8 @@ def admit(model: DiagnosisModel, native: NativeScores, least: float) -> Admissio
     _check_muscles(model, native.muscles)
     scored = native.select(model.ensemble.harmonization.muscles)
     coverage = (~np.isnan(scored.values)).any(axis=2).mean(axis=1)
-    return Admission(scored, coverage, tuple(_refusals(model, scored, coverage, least)))
+    usual = float(np.median((~np.isnan(model.muscle_reference)).sum(axis=1)))
+    return Admission(scored, coverage, tuple(_refusals(model, scored, coverage, least)), usual)
 
 
 def _check_muscles(model: DiagnosisModel, muscles: Sequence[str]) -> None:

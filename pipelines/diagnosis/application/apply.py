@@ -8,7 +8,6 @@ import pandas as pd
 from pipelines.arrays import Float32
 from pipelines.diagnosis.application.admission import (
     MINIMUM_COVERAGE,
-    PARTIAL_COVERAGE,
     Admission,
     admit,
 )
@@ -141,11 +140,10 @@ def _details(
     options: ApplyOptions,
 ) -> Details:
     answered = admission.answered
-    coverage = admission.coverage[admission.rows]
     if not len(answered.samples):
         return Details(np.zeros(0, bool), None, None, {})
     percent = muscle_percent(model.ensemble.harmonization, answered)
-    partial = np.flatnonzero(coverage < PARTIAL_COVERAGE)[: options.advise_at_most]
+    partial = np.flatnonzero(admission.partial[admission.rows])[: options.advise_at_most]
     features = complete_features(model.ensemble, model.ensemble.harmonization.transform(answered))
     return Details(
         model.near_normal.flags(*involvement(percent)),

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.arrays import Bool, Float32, Index
-from pipelines.diagnosis.application.admission import PARTIAL_COVERAGE, Admission
+from pipelines.diagnosis.application.admission import Admission
 from pipelines.diagnosis.ensemble.average import softmax
 from pipelines.diagnosis.explanation.values import Explanation
 from pipelines.diagnosis.model.diagnosis_model import DiagnosisModel
@@ -80,7 +80,7 @@ def sample_table(model: DiagnosisModel, admission: Admission, details: Details) 
     table["status"] = np.where([bool(r) for r in reasons], "refused", "answered")
     table["muscles_scored"] = (~missing).sum(axis=1)
     table["coverage"] = admission.coverage
-    table["partial"] = admission.coverage < PARTIAL_COVERAGE
+    table["partial"] = admission.partial
     table["typicality"] = np.nan
     # Object columns: a missing text or flag is None.
     table["reason"] = pd.Series([reason or None for reason in reasons], dtype=object)
@@ -89,7 +89,7 @@ def sample_table(model: DiagnosisModel, admission: Admission, details: Details) 
     for column in ("near_normal", "unlike_training", "conformal_set", "helpful", "message"):
         table[column] = pd.Series([None] * len(table), dtype=object)
     for position, row in enumerate(admission.rows):
-        _fill_sample(table, int(row), position, model, details)
+        _fill_sample(table, int(row), position, model=model, details=details, usual=admission.usual)
     for row, reason in enumerate(reasons):
         if reason:
             table.at[row, "message"] = f"Not answered: {reason}."
@@ -97,15 +97,21 @@ def sample_table(model: DiagnosisModel, admission: Admission, details: Details) 
 
 
 def _fill_sample(
-    table: pd.DataFrame, row: int, position: int, model: DiagnosisModel, details: Details
+    table: pd.DataFrame,
+    row: int,
+    position: int,
+    *,
+    model: DiagnosisModel,
+    details: Details,
+    usual: float,
 ) -> None:
     """Write flags and sentences of one answered sample."""
     messages = []
     if table.at[row, "partial"]:
         messages.append(
             f"Partial scan: {int(np.asarray(table.at[row, 'muscles_scored']))} of "
-            f"{len(model.ensemble.harmonization.muscles)} muscles are scored; the others are "
-            "estimated from similar training patients."
+            f"{len(model.ensemble.harmonization.muscles)} muscles are scored, training patients "
+            f"have {usual:.0f} (median); the others are estimated from similar training patients."
         )
     if position in details.advice:
         helpful, sentence = details.advice[position]

@@ -13,6 +13,7 @@ from pipelines.diagnosis.model.card_evaluation import (
     table,
 )
 from pipelines.diagnosis.model.diagnosis_model import DiagnosisModel
+from pipelines.harmonization.scores.regrouping import default_regrouping
 
 _ORIGIN = {
     "simulated": "**simulated patients** (invented patterns; nothing here says how the method does "
@@ -112,9 +113,9 @@ def _method(model: DiagnosisModel) -> Iterator[str]:
     yield ""
     yield (
         f"- Harmonization `{options.method}`: {_HARMONIZATION[options.method]}; order "
-        f"`{options.order}`; relative scores {'on' if options.relative else 'off'}; muscles scored "
-        f"in at least {options.coverage:.0%} of the samples."
+        f"`{options.order}`; relative scores {'on' if options.relative else 'off'}."
     )
+    yield f"- {_muscles_used(model)}"
     yield (
         "- Features: the muscles, mean involvement, mean and SD of the asymmetry, age, sex; "
         "standardized, gaps filled from the nearest training patients."
@@ -136,6 +137,21 @@ def _method(model: DiagnosisModel) -> Iterator[str]:
         )
     versions = ", ".join(f"{name} {number}" for name, number in model.versions.items())
     yield f"- Made with {versions or 'libraries of unknown versions'}."
+
+
+def _muscles_used(model: DiagnosisModel) -> str:
+    """Say which muscles are features, and which are not for want of scores."""
+    harmonization = model.ensemble.harmonization
+    share = harmonization.options.coverage
+    all_of_them = default_regrouping().features
+    without = [name for name in all_of_them if name not in harmonization.muscles]
+    # Less than a thousandth stands for a single sample.
+    least = f"at least {share:.0%} of" if share >= 1e-3 else "any of"
+    text = f"Muscles: the {len(harmonization.muscles)} that {least} the training samples have."
+    if not without:
+        return text
+    names = ", ".join(name.replace("_", " ") for name in without)
+    return f"{text} Not used, for want of scores: {names}."
 
 
 def _limits(model: DiagnosisModel) -> Iterator[str]:

@@ -116,7 +116,8 @@ def run_nested(
     cohort : Cohort
         Samples and their classes.
     options : HarmonizationOptions
-        How scores are made comparable; what is fitted, is fitted inside each fold.
+        How scores are made comparable; what is fitted, is fitted inside each fold. The coverage
+        that muscles need is at least that of the protocol.
     protocol : Protocol
         The protocol.
     explain : bool
@@ -136,6 +137,7 @@ def run_nested(
         If the cohort can't be split into these folds, all trials of a fold failed, or what an
         earlier run left in `checkpoint` is damaged.
     """
+    options = protocol.harmonization(options)
     splits = grouped_folds(
         cohort.y, cohort.patients, cohort.classes, protocol.outer_folds, protocol.seed
     )

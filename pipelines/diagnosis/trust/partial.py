@@ -4,12 +4,14 @@ A muscle that was not scanned is filled in with the values it has in the trainin
 look most like this one in the muscles that were scanned. Each filling gives a prediction. When the
 predictions differ, knowing the muscle would settle the matter: the expected fall in entropy is the
 entropy of the average prediction minus the average entropy of the predictions (the mutual
-information of muscle and diagnosis, Lindley 1956). It cannot be negative.
+information of muscle and diagnosis, Lindley 1956). It is neither negative nor more than the entropy
+of the average prediction. That is not the entropy of the answer as it is given, in which one
+estimate stands for the muscle, as if it were known.
 
 This is an approximation: the neighbours stand for the distribution of the muscle, their number
 bounds its resolution (k neighbours show at most log k nats), and the muscles that stay missing are
 filled in by the model's own imputation. The cost is one call of the model with at most
-``len(candidates) * neighbours + 1`` rows.
+``len(candidates) * neighbours`` rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -66,8 +68,9 @@ def missing_muscle_gain(
     -------
     DataFrame
         ``candidate``, ``n_muscles`` (missing ones it would add), ``n_neighbours``, ``entropy``
-        (of the prediction as it is, nats), ``expected_entropy`` (mean over the fillings),
-        ``reduction`` (expected fall; see the module's text), largest first. NaN where fewer than
+        (of the average prediction over the fillings, nats: the uncertainty while the muscle is not
+        known), ``expected_entropy`` (mean over the fillings), ``reduction`` (expected fall, at most
+        ``entropy``; see the module's text), largest first. NaN where fewer than
         two training patients have these muscles and any scanned muscle in common.
 
     Raises
@@ -98,14 +101,12 @@ def missing_muscle_gain(
         name: rows if len(rows) >= _LEAST_NEIGHBOURS else rows[:0] for name, rows in donors.items()
     }
     filled = _fill(known, others, missing, donors)
-    probabilities = _predicted(predict, filled)
-    starts = np.cumsum([1, *(len(rows) for rows in donors.values())])
-    now = float(entr(probabilities[0]).sum())
+    probabilities = _predicted(predict, filled) if len(filled) else np.empty((0, 1))
+    starts = np.cumsum([0, *(len(rows) for rows in donors.values())])
     rows = []
     for name, first in zip(missing, starts[:-1], strict=True):
         own = probabilities[first : first + len(donors[name])]
-        expected, reduction = _expected(own)
-        rows.append((name, len(missing[name]), len(own), now, expected, reduction))
+        rows.append((name, len(missing[name]), len(own), *_expected(own)))
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
     return table.sort_values("reduction", ascending=False, kind="stable", ignore_index=True)
 
@@ -181,8 +182,8 @@ def _fill(
     missing: Mapping[str, Int64],
     donors: Mapping[str, Int64],
 ) -> Float64:
-    """Return the patient as is, then one row per candidate and donor."""
-    blocks = [known[None, :]]
+    """Return one row per candidate and donor."""
+    blocks = [np.empty((0, len(known)))]
     for name, columns in missing.items():
         block = np.repeat(known[None, :], len(donors[name]), axis=0)
         block[:, columns] = others[np.ix_(donors[name], columns)]
@@ -201,9 +202,10 @@ def _predicted(predict: Predict, rows: Float64) -> Float64:
     return probabilities
 
 
-def _expected(probabilities: Float64) -> tuple[float, float]:
-    """Return the mean entropy of the rows and its distance to the entropy of their mean."""
+def _expected(probabilities: Float64) -> tuple[float, float, float]:
+    """Return the entropy of the mean of the rows, their mean entropy, and the difference."""
     if not len(probabilities):
-        return np.nan, np.nan
+        return np.nan, np.nan, np.nan
+    unknown = float(entr(probabilities.mean(axis=0)).sum())
     expected = float(entr(probabilities).sum(axis=1).mean())
-    return expected, max(0.0, float(entr(probabilities.mean(axis=0)).sum()) - expected)
+    return unknown, expected, max(0.0, unknown - expected)

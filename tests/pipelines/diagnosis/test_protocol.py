@@ -2,10 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from pipelines.diagnosis.protocol import Parameter, load_profile
 from pipelines.errors import DataError
+from pipelines.harmonization.harmonize import HarmonizationOptions, fit_harmonization
+from pipelines.harmonization.scores.native import NativeScores
+from tests.pipelines.diagnosis.small_cohorts import small_training_cohort
 
 
 def test_paper_profile_is_the_published_protocol():
@@ -15,6 +19,7 @@ def test_paper_profile_is_the_published_protocol():
     assert (protocol.trials, protocol.random_trials, protocol.percentile) == (60, 30, 90)
     assert (protocol.balance, protocol.combine) == ("smote-nc", "margins")
     assert (protocol.early_stopping, protocol.abandon, protocol.minimum_samples) == (0, 0, 30)
+    assert protocol.coverage == 0
 
 
 def test_search_space_reads_every_range():
@@ -39,6 +44,27 @@ def test_other_profiles_change_only_what_they_list(name):
         if name != "quick":
             assert whole.low <= space.low <= space.high <= whole.high
         assert (space.log, space.integer) == (whole.log, whole.integer)
+
+
+def test_muscles_that_hardly_anybody_has_are_no_features():
+    native = small_training_cohort((24, 24, 22), seed=3).native
+    values = native.values.copy()
+    values[:, 1] = np.nan
+    values[1:, 2] = np.nan
+    values[0, 2] = 1
+    values[5:, 3] = np.nan
+    values[:5, 3] = 1
+    scored = NativeScores(native.samples, native.muscles, values)
+    left_out = {}
+    for name, more in (("paper", {}), ("fast", {}), ("fast", {"coverage": 0.08})):
+        options = load_profile(name, **more).harmonization(HarmonizationOptions())
+        kept = fit_harmonization(scored, options).muscles
+        left_out[name, *more] = [muscle for muscle in native.muscles if muscle not in kept]
+    assert left_out["paper",] == ["muscle_1"]
+    assert left_out["fast",] == ["muscle_1", "muscle_2"]
+    assert left_out["fast", "coverage"] == ["muscle_1", "muscle_2", "muscle_3"]
+    # What the harmonization asks for is kept if it is more.
+    assert load_profile("fast").harmonization(HarmonizationOptions(coverage=0.5)).coverage == 0.5
 
 
 def test_class_weights_have_no_oversampling_parameters():

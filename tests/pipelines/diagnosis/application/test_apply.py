@@ -122,9 +122,29 @@ def test_partial_scan_is_answered_and_advised(model, native):
     missing = row["missing"].split(", ")
     assert {"muscle_1", "muscle_2", "muscle_4"} <= set(missing)
     assert row["coverage"] == pytest.approx(1 - len(missing) / 8)
-    assert row["message"].startswith(f"Partial scan: {8 - len(missing)} of 8 muscles are scored")
+    usual = np.median((~np.isnan(model.muscle_reference)).sum(axis=1))
+    assert row["message"].startswith(
+        f"Partial scan: {8 - len(missing)} of 8 muscles are scored, training patients have "
+        f"{usual:.0f} (median)"
+    )
     assert row["helpful"] is None or set(row["helpful"].split(", ")) <= set(missing)
     assert ("lower the uncertainty most" in row["message"]) == (row["helpful"] is not None)
+
+
+def test_a_scan_with_as_many_muscles_as_training_had_is_not_partial(model, native):
+    """Of eight muscles training patients had five: a scan of five is an ordinary one."""
+
+    def remove(values):
+        values[:, :5, 0] = 2
+        values[:, 5:] = np.nan
+
+    reference = model.muscle_reference.copy()
+    reference[:, 5:] = np.nan
+    table = apply_model(
+        replace(model, muscle_reference=reference), with_values(native.subset([1]), remove)
+    ).samples
+    assert not table["partial"].iloc[0]
+    assert apply_model(model, with_values(native.subset([1]), remove)).samples["partial"].iloc[0]
 
 
 def test_a_muscle_that_decides_is_named(model, native):
