@@ -127,8 +127,11 @@ def _read(
 ) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Return the names of the columns, and line number and cells of every row."""
     try:
-        columns = _columns(stream.readline(), source, separator)
-        return columns, list(_rows(stream, columns, source, separator))
+        header = stream.readline()
+        columns = _columns(header, source, separator)
+        # Between commas, an empty cell more than the header has may follow a decimal comma.
+        most = len(_cells(header, separator)[0]) if separator == "," else None
+        return columns, list(_rows(stream, columns, source, separator, most))
     except UnicodeDecodeError as error:
         raise DataError(
             f"{source} is no text in UTF-8 ({error.reason}).",
@@ -173,14 +176,19 @@ def _columns(header: str, source: str, separator: str) -> list[str]:
 
 
 def _rows(
-    lines: Iterable[str], columns: list[str], source: str, separator: str
+    lines: Iterable[str], columns: list[str], source: str, separator: str, most: int | None
 ) -> Iterator[tuple[int, list[str]]]:
-    """Split the lines below the header into one cell per column; blank ones are left out."""
+    """Split the lines below the header into one cell per column; blank ones are left out.
+
+    Rows of more than `most` cells are refused, also if the last ones are empty.
+    """
     trailing = False
     for number, line in enumerate(lines, start=2):
         if not line.strip():
             continue
         row, is_open = _cells(line, separator)
+        if most is not None and len(row) > most:
+            raise _ragged(source, number, len(row), len(columns))
         while len(row) > len(columns) and not row[-1].strip():
             row.pop()
             trailing = True

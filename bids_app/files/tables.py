@@ -84,7 +84,14 @@ def read_csv(path: Path) -> "tuple[pd.DataFrame, str]":
         What separates its columns, as the header tells: a comma, semicolon or tab.
     """
     text = _table_source(path)
-    separator = find_separator(text.partition("\n")[0])
+    header = text.partition("\n")[0].strip()
+    if re.fullmatch('"?sep=."?', header, re.IGNORECASE):
+        raise AppError(
+            f"{path}, row 1: {header!r} is a note of a spreadsheet program, not the header.",
+            ExitCode.BAD_DATA,
+            "Delete the line.",
+        )
+    separator = find_separator(header)
     with as_app_errors():
         return read_text_table(io.StringIO(text, newline=""), str(path), separator), separator
 

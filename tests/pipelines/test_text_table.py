@@ -211,3 +211,13 @@ def test_a_value_beyond_the_last_column_is_refused() -> None:
 )
 def test_the_header_tells_what_separates_columns(header, separator) -> None:
     assert find_separator(header) == separator
+
+
+def test_an_empty_cell_after_a_decimal_comma_is_no_empty_column() -> None:
+    """P1 has 12,5 and nothing: read otherwise, it would have 12 and 5."""
+    with pytest.raises(DataError, match="row 2 has 4 cells, but the header has 3"):
+        read_text_table(io.StringIO("participant_id,VL,SOL\nP1,12,5,\n"), "s.csv", ",")
+    with pytest.raises(DataError, match="row 3 has 5 cells, but the header has 3"):
+        read_text_table(io.StringIO("participant_id,VL,SOL,\na,1,2,\nP1,12,5,,\n"), "s.csv", ",")
+    table = read_text_table(io.StringIO("participant_id,VL,SOL,\na,1,2,\nb,3,4\n"), "s.csv", ",")
+    assert table.to_numpy().tolist() == [["a", "1", "2"], ["b", "3", "4"]]

@@ -68,6 +68,11 @@ def test_commas_and_a_column_of_scales_are_read(tmp_path: Path) -> None:
             {"Scale": "FF", "Units": "permille"},
             ("row 2, column 'VL': '1,012' may be a number with three decimals, or thousands",),
         ),
+        (
+            "sep=;\n" + FF,
+            {"Scale": "FF"},
+            ("mri.csv, row 1: 'sep=;' is a note of a spreadsheet program, not the header.",),
+        ),
         (FF.encode("utf-16"), {"Scale": "FF"}, ("mri.csv is UTF-16 text",)),
         (
             FF.replace("soleus", "Wadenmuskel ü").encode("cp1252"),
