@@ -19,6 +19,7 @@ from pipelines.harmonization.scores.described import (
     column_place,
     unit_from_text,
     unit_text,
+    unused_units,
 )
 from pipelines.harmonization.scores.layout import ScoreLayout, read_layout
 from pipelines.harmonization.scores.names import MuscleNames, default_names
@@ -74,7 +75,9 @@ def read_scores(
         If anything in the table cannot be read or cannot be right; the message names the file and,
         where it can, row and column.
     """
-    layout = read_layout(table, names or default_names(), source)
+    known = names or default_names()
+    layout = read_layout(table, known, source)
+    _check_described(described or {}, table, known, source)
     if table.empty:
         raise DataError(f"{source} has a header but no rows.", "Give one row per session.")
     lines = line_numbers(table)
@@ -101,6 +104,19 @@ def read_scores(
         raise DataError(f"{source} holds no score, only n/a.", "Fill it, or remove the file.")
     people = read_people(table, source, described).assign(study=keys["study"])
     return ScoreTable.from_long(_long(keys, values, layout, source), people)
+
+
+def _check_described(
+    described: Described, table: pd.DataFrame, names: MuscleNames, source: str
+) -> None:
+    """Refuse a unit of a muscle's column that the table lacks: it would miss its numbers."""
+    for name in unused_units(described, [str(column) for column in table]):
+        if names.match(name) is not None:
+            raise DataError(
+                f"{source} has no column {quoted(name)}, of which the JSON file beside it gives "
+                "the unit.",
+                "Name columns as the header of the table does, each side by itself.",
+            )
 
 
 def _with_points(

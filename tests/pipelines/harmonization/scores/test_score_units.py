@@ -78,6 +78,12 @@ def test_grades_may_say_that_they_have_no_unit(text) -> None:
             "s.tsv, column 'SOL' in the JSON file beside it: unknown unit 'mL'.",
         ),
         (
+            "VL_L SOL\n1 0.2 4\n",
+            "FF",
+            {"VL": unit("fraction"), "height": unit("cm")},
+            "s.tsv has no column 'VL', of which the JSON file beside it gives the unit.",
+        ),
+        (
             "VL SOL\n1 2 4\n",
             "0-4",
             {"SOL": unit("mL")},
