@@ -16,6 +16,8 @@ from bids_app.group.phenotype import FOLDER, read_phenotype_table
 from bids_app.group.score_doubts import (
     contradictions,
     full_names,
+    likely_duplicates,
+    missing_lowest_grades,
     similar_diagnoses,
 )
 from bids_app.group.studies import (
@@ -155,6 +157,8 @@ def gather(sources: Sources, maps: StudyMaps) -> Gathered:
     doubts += [*maps.unused(), *differing]
     doubts += contradictions(table.samples)
     doubts += similar_diagnoses(table.samples["diagnosis"].dropna())
+    doubts += missing_lowest_grades(table.scores)
+    doubts += likely_duplicates(table)
     told = list(dict.fromkeys(doubts))
     return Gathered(table, inputs, origins, long_names, told, quality, parts)
 

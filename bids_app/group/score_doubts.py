@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from pipelines.harmonization.scores.score_table import ScoreTable
 
+# Among so many scores of patients at least one is of a normal muscle, as a rule.
+_ENOUGH_SCORES = 50
+
 
 def columns_set_aside(text: "pd.DataFrame", described: Mapping[str, Any], source: str) -> list[str]:
     """Name columns that were not read for another of the same meaning, and units of no column."""
@@ -152,3 +155,52 @@ def similar_diagnoses(diagnoses: Iterable[str]) -> list[str]:
             "in participants.json below diagnosis and Levels what they mean."
         )
     return sentences
+
+
+def missing_lowest_grades(scores: "pd.DataFrame") -> list[str]:
+    """Name tables that never use the lowest grade of their scale: perhaps it is another scale."""
+    from pipelines.harmonization.scores.scales import scales
+
+    sentences = []
+    graded = scores[["source", "scale", "score"]].astype({"source": str, "scale": str})
+    for (source, name), rows in graded.groupby(["source", "scale"], sort=True):
+        scale, given = scales()[str(name)], set(rows["score"])
+        if not scale.grades or len(rows) < _ENOUGH_SCORES or min(given) <= scale.lowest:
+            continue
+        others = [
+            other.name
+            for other in scales().values()
+            if other.lowest == min(given) and given <= set(other.grades)
+        ]
+        fits = f" They fit scale {' or '.join(others)}." if others else ""
+        sentences.append(
+            f"{source}: scale {name} is stated, but none of {len(rows)} scores is "
+            f"{scale.lowest:g}, which normal muscle would have; they go from {min(given):g} to "
+            f"{max(given):g}.{fits} With the wrong scale all muscles look more or less diseased "
+            "than they are."
+        )
+    return sentences
+
+
+def likely_duplicates(table: "ScoreTable") -> list[str]:
+    """Name samples of different patients that may be of one person under two labels."""
+    from pipelines.harmonization.duplicates import MOST_SAMPLES, find_duplicates
+    from pipelines.harmonization.scaling import scale_to_percent, side_mean
+    from pipelines.harmonization.scores.native import to_native
+
+    if len(table.samples) > MOST_SAMPLES:
+        return [
+            f"Patients who stand under two labels were not looked for: {len(table.samples)} "
+            f"samples are more than {MOST_SAMPLES}."
+        ]
+    native = to_native(table)
+    percent = scale_to_percent(native.values, native.samples["scale"].to_numpy(dtype=object))
+    pairs = find_duplicates(native.samples, side_mean(percent))
+    if not pairs:
+        return []
+    listed = enumerate_labels(f"{first} = {second}" for first, second in pairs)
+    return [
+        f"{len(pairs)} pair(s) of samples of different patients have equal scores and may be of "
+        f"one person under two labels: {listed}. A model would be tested on patients it was "
+        "trained on; give each person one patient_id in all studies, or leave the copies out."
+    ]

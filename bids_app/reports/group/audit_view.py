@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-_MISSING = "missing:"
-# Muscles whose gaps can be read back best that are listed one by one.
-_MOST_MUSCLES = 5
+# Targets of which there are many, and how many of the worst are listed one by one.
+_KINDS = ("missing:", "diagnosis:")
+_MOST = 5
 
 # Order in which findings are listed: what must be mended first.
 _ORDER = {"warn": 0, "pass": 1, "info": 2, "skipped": 3}
@@ -30,18 +30,20 @@ class FindingRow:
 class AuditView:
     """What the page says about leaks."""
 
-    # about what the model sees, worst first; of muscles only the worst
+    # about what the model sees, worst first; of muscles and single diagnoses only the worst
     findings: Sequence[FindingRow]
     others: Sequence[FindingRow]  # about what it does not see, and what could not be measured
     warnings: int
-    muscles: int  # measured beyond those listed
+    more: int  # muscles and diagnoses measured beyond those listed
 
 
 def audit_view(table: "pd.DataFrame") -> AuditView:
     """Sort the findings of ``group_audit``."""
-    of_muscles = table["target"].astype(str).str.startswith(_MISSING)
-    gaps = table[of_muscles].sort_values("auc", ascending=False)
-    shown = [*table[~of_muscles].to_dict("records"), *gaps.head(_MOST_MUSCLES).to_dict("records")]
+    target = table["target"].astype(str)
+    ranked = table.sort_values("auc", ascending=False)
+    many = [ranked[target[ranked.index].str.startswith(kind)] for kind in _KINDS]
+    shown = table[~target.str.startswith(_KINDS)].to_dict("records")
+    shown += [row for part in many for row in part.head(_MOST).to_dict("records")]
     judged = [row for row in shown if row["level"] in {"warn", "pass"}]
     judged.sort(key=lambda row: (_ORDER[row["level"]], -row["auc"]))
     others = [row for row in shown if row["level"] not in {"warn", "pass"}]
@@ -49,7 +51,7 @@ def audit_view(table: "pd.DataFrame") -> AuditView:
         [_finding(row) for row in judged],
         [_finding(row) for row in others],
         int((table["level"] == "warn").sum()),
-        max(0, len(gaps) - _MOST_MUSCLES),
+        sum(max(0, len(part) - _MOST) for part in many),
     )
 
 

@@ -114,6 +114,27 @@ def test_the_diagnosis_is_told_by_a_mask_that_depends_on_it() -> None:
     assert "never let the classifier see missing values" in row["text"]
 
 
+def test_one_diagnosis_that_gaps_tell_is_named_though_the_average_is_fine() -> None:
+    native = cohort(np.random.default_rng(5))
+    names = np.array([f"d{i % 8}" for i in range(N)], dtype=object)
+    values = native.values.copy()
+    rng = np.random.default_rng(1)
+    values[rng.random(values.shape[:2]) < 0.1] = np.nan
+    values[np.ix_(np.flatnonzero(names == "d3"), range(4))] = np.nan
+    audit = leakage_audit(type(native)(native.samples, native.muscles, values), labels=names)
+    assert len(audit[audit["target"].str.startswith("diagnosis:")]) == 8
+    row = found(audit, "diagnosis:d3", "missingness", within="all")
+    assert row["auc"] > 0.95
+    assert row["level"] == "warn"
+    assert "tells the diagnosis d3 from what is missing alone" in row["text"]
+    others = audit[audit["target"].isin([f"diagnosis:d{i}" for i in (0, 1, 2, 4, 5, 6, 7)])]
+    # That a patient is not of d3 is told too.
+    assert (others["auc"] < 0.75).all()
+    assert "pass" in set(others["level"])
+    average = found(audit, "diagnosis", "missingness", within="all")
+    assert average["auc"] == pytest.approx(np.mean([row["auc"], *others["auc"]]))
+
+
 def test_nothing_is_missing_nothing_to_find(complete) -> None:
     row = found(complete, "missing", "imputed", within="all")
     assert row["level"] == "skipped"
