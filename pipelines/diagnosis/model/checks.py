@@ -17,6 +17,14 @@ from pipelines.harmonization.thresholds import check_thresholds
 
 # Rounding of percentages in float32.
 _ROUNDING = 1e-3
+# Far above any cohort; the distances of a patient to all of its rows fit into memory.
+_MOST_ROWS = 200_000
+# Features are percentages, years, 0 or 1, and differences of them.
+_LARGEST_FEATURE = 1e4
+# Below it a feature does not vary, and its spread is stored as 1.
+_LEAST_SPREAD = 1e-12
+# Distances in units of spread, and anything computed from them.
+_LARGEST_SCALED = 1e9
 
 
 def check_model(model: DiagnosisModel, description: Mapping[str, Any]) -> None:
@@ -46,8 +54,9 @@ def _shapes_fit(model: DiagnosisModel, description: Mapping[str, Any]) -> dict[s
         "classes": len(set(model.classes)) == len(model.classes),
         "arrays mean and sd": preparation.mean.shape == preparation.sd.shape == width,
         "array reference": preparation.reference.shape[1] == features
-        and len(preparation.reference) > 0,
-        "array muscle_reference": model.muscle_reference.shape[1] == muscles,
+        and 0 < len(preparation.reference) <= _MOST_ROWS,
+        "array muscle_reference": model.muscle_reference.shape[1] == muscles
+        and 0 < len(model.muscle_reference) <= _MOST_ROWS,
         "categorical": all(column < features for column in preparation.categorical),
         "conformal": model.conformal is None or _sets_fit(model.conformal, model.classes),
         "novelty": model.novelty is None or _novelty_fits(model.novelty, model.classes, features),
@@ -75,16 +84,25 @@ def _values_possible(model: DiagnosisModel) -> dict[str, bool]:
     preparation, sets, novelty = model.ensemble.preparation, model.conformal, model.novelty
     muscles = model.muscle_reference[~np.isnan(model.muscle_reference)]
     return {
-        "array mean": _finite(preparation.mean),
-        "array sd": _finite(preparation.sd) and bool((preparation.sd > 0).all()),
-        "array reference": not np.isinf(preparation.reference).any(),
-        "array muscle_reference": bool(
-            ((muscles >= -_ROUNDING) & (muscles <= 100 + _ROUNDING)).all()
-        ),
+        "array mean": _at_most(preparation.mean, _LARGEST_FEATURE),
+        "array sd": _at_most(preparation.sd, _LARGEST_FEATURE)
+        and bool((preparation.sd > _LEAST_SPREAD).all()),
+        "array reference": _are_scaled(preparation.reference),
+        "array muscle_reference": muscles.size > 0
+        and bool(((muscles >= -_ROUNDING) & (muscles <= 100 + _ROUNDING)).all()),
         "conformal": sets is None or all(map(_are_ascending_scores, sets.scores.values())),
         "novelty": novelty is None
         or (_are_shares(novelty.shares) and all(map(_reference_possible, novelty.references))),
     }
+
+
+def _are_scaled(rows: Array) -> bool:
+    """Whether rows with gaps can be what was scaled by its own mean and spread.
+
+    Of n values, none lies further than the root of n - 1 times their spread from their mean.
+    """
+    present = rows[~np.isnan(rows)]
+    return present.size > 0 and _at_most(present, np.sqrt(len(rows)) + _ROUNDING)
 
 
 def _are_ascending_scores(scores: Float64) -> bool:
@@ -102,14 +120,20 @@ def _reference_possible(reference: FoldReference) -> bool:
     covariance = distance.covariance
     return (
         bool(known.any())
-        and _finite(distance.means[known])
-        and _finite(covariance)
+        and _at_most(distance.means[known], _LARGEST_SCALED)
+        and _at_most(covariance, _LARGEST_SCALED)
         and bool(np.allclose(covariance, covariance.T))
         and bool(np.linalg.eigvalsh(covariance)[0] > 0)
         and len(reference.distance) > 0
         and _not_negative(reference.distance)
         and _not_negative(reference.entropy)
+        and _at_most(reference.distance, _LARGEST_SCALED)
     )
+
+
+def _at_most(values: Array, largest: float) -> bool:
+    """Whether no value is NaN or larger, without sign."""
+    return bool((np.abs(values) <= largest).all())
 
 
 def _finite(values: Array) -> bool:

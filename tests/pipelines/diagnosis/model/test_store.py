@@ -244,6 +244,12 @@ def test_wrong_descriptions(folder, change, message):
             lambda d: d["novelty"]["references"][0]["entropy"].__setitem__(0, -1.0),
             "novelty holds impossible values",
         ),
+        (
+            lambda d: d["novelty"]["references"][0]["class_distance"]["means"][0].__setitem__(
+                0, 1e300
+            ),
+            "novelty holds impossible values",
+        ),
         (lambda d: d["novelty"]["shares"].__setitem__(0, 1.5), "novelty holds impossible values"),
     ],
 )
@@ -308,6 +314,8 @@ def test_wrong_arrays(folder):
         ({"more": arrays["mean"]}, r"it holds .*more\.npy"),
         ({"muscle_reference": arrays["muscle_reference"][:, :-1]}, "muscle_reference does not fit"),
         ({"reference": arrays["reference"][:0]}, "reference does not fit"),
+        ({"reference": np.zeros((200_001, arrays["mean"].size), "f4")}, "reference does not fit"),
+        ({"muscle_reference": arrays["muscle_reference"][:0]}, "muscle_reference does not fit"),
     ):
         replace_file(folder, "arrays.npz", npz(**{**arrays, **change}))
         with pytest.raises(ModelError, match=message):
@@ -322,8 +330,13 @@ def test_wrong_arrays(folder):
     [
         ("sd", 0.0, "array sd holds impossible values"),
         ("sd", -1.0, "array sd holds impossible values"),
+        ("sd", 1e-300, "array sd holds impossible values"),
+        ("sd", 1e5, "array sd holds impossible values"),
         ("mean", np.nan, "array mean holds impossible values"),
+        ("mean", -1e300, "array mean holds impossible values"),
         ("reference", np.inf, "array reference holds impossible values"),
+        ("reference", 1e4, "array reference holds impossible values"),
+        ("reference", -3e38, "array reference holds impossible values"),
         ("muscle_reference", 1e6, "array muscle_reference holds impossible values"),
     ],
 )
@@ -333,6 +346,16 @@ def test_impossible_values_in_arrays(folder, name, value, message):
     arrays[name].flat[0] = value
     replace_file(folder, "arrays.npz", npz(**arrays))
     with pytest.raises(ModelError, match=message):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("name", ["reference", "muscle_reference"])
+def test_reference_patients_of_whom_nothing_is_known(folder, name):
+    with np.load(folder / "arrays.npz") as stored:
+        arrays = dict(stored)
+    arrays[name][:] = np.nan
+    replace_file(folder, "arrays.npz", npz(**arrays))
+    with pytest.raises(ModelError, match=f"array {name} holds impossible values"):
         load_model(folder)
 
 
