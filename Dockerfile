@@ -1,7 +1,7 @@
 # MyoMIDS as a container. See docs/containers.md.
 #
-#   docker build -t myomids:0.3.0 .                                  CPU (default)
-#   docker build -t myomids:0.3.0-cuda --build-arg TORCH_BUILD=cuda .  NVIDIA GPUs
+#   docker build -t myomids:0.4.0 .                                  CPU (default)
+#   docker build -t myomids:0.4.0-cuda --build-arg TORCH_BUILD=cuda .  NVIDIA GPUs
 #   docker build -t myomids:test --target test .                     with the test suite inside
 #
 # The base is named by its digest, so that the same file always builds on the same system. The tag
@@ -54,7 +54,7 @@ COPY run.py LICENSE CITATION.cff /opt/myomids/
 COPY container/myomids container/check_installation.py /opt/myomids/container/
 COPY pipelines /opt/myomids/pipelines
 COPY bids_app /opt/myomids/bids_app
-ARG VERSION=0.3.0
+ARG VERSION=0.4.0
 # Checks the SHA-256 of the weights, and that the version given is the version inside.
 RUN chmod -R u=rwX,go=rX /opt/myomids \
     && chmod 755 /opt/myomids/run.py /opt/myomids/container/myomids \
@@ -65,7 +65,7 @@ COPY --from=builder /opt/venv /opt/venv
 COPY --from=app /opt/myomids /opt/myomids
 
 # What the image says of itself, in its labels and in every dataset that it writes.
-ARG VERSION=0.3.0
+ARG VERSION=0.4.0
 ARG REVISION=unknown
 ARG CREATED=unknown
 ARG TORCH_BUILD=cpu

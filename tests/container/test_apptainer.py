@@ -17,7 +17,7 @@ from tests.container.engines import Apptainer
 
 REPOSITORY = Path(__file__).parents[2]
 ARRAY_SCRIPT = REPOSITORY / "docs" / "hpc" / "myomids-array.sbatch"
-BABS_CONFIG = REPOSITORY / "descriptors" / "babs" / "myomids-0-3-0.yaml"
+BABS_CONFIG = REPOSITORY / "descriptors" / "babs" / "myomids-0-4-0.yaml"
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_as_babs_calls_it(apptainer: Apptainer, native: Path, example: Path, fol
     done = apptainer.as_user([*job, f"sub-{participant}"])
     assert done.returncode == ExitCode.OK, done.stderr
     assert list((job_folder / "outputs").iterdir()) == []
-    with zipfile.ZipFile(job_folder / f"sub-{participant}_myomids-0-3-0.zip") as archive:
+    with zipfile.ZipFile(job_folder / f"sub-{participant}_myomids-0-4-0.zip") as archive:
         archive.extractall(folder / "merged")
     assert_same_results(folder / "merged" / "myomids", native, participant)
     assert (folder / "merged" / "myomids" / "dataset_description.json").is_file()
@@ -102,7 +102,7 @@ def test_as_babs_calls_it(apptainer: Apptainer, native: Path, example: Path, fol
     assert failed.returncode == ExitCode.INPUT_MISSING
     assert "datalad get" in failed.stderr
     assert "exit code 66 (INPUT_MISSING)" in failed.stderr
-    assert [path.name for path in job_folder.glob("*.zip")] == ["sub-01_myomids-0-3-0.zip"]
+    assert [path.name for path in job_folder.glob("*.zip")] == ["sub-01_myomids-0-4-0.zip"]
 
 
 def test_slurm_array(

@@ -60,10 +60,10 @@ def test_without_a_container_only_name_and_version_are_given() -> None:
 
 
 def test_the_container_comes_from_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MYOMIDS_CONTAINER_TAG", "myomids:0.3.0")
-    assert generated_by()["Container"] == {"Type": "docker", "Tag": "myomids:0.3.0"}
+    monkeypatch.setenv("MYOMIDS_CONTAINER_TAG", "myomids:0.4.0")
+    assert generated_by()["Container"] == {"Type": "docker", "Tag": "myomids:0.4.0"}
     monkeypatch.setenv("MYOMIDS_CONTAINER_TYPE", "singularity")
-    assert generated_by()["Container"] == {"Type": "singularity", "Tag": "myomids:0.3.0"}
+    assert generated_by()["Container"] == {"Type": "singularity", "Tag": "myomids:0.4.0"}
 
 
 def test_versions_of_everything_that_can_change_a_number(
@@ -174,7 +174,7 @@ def test_overwriting_renews_all_texts(settings: Settings) -> None:
 def test_a_second_run_changes_nothing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     write_dataset_files(settings)
     before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in settings.output_dir.iterdir()}
-    monkeypatch.setenv("MYOMIDS_CONTAINER_TAG", "myomids:0.3.0")
+    monkeypatch.setenv("MYOMIDS_CONTAINER_TAG", "myomids:0.4.0")
     write_dataset_files(settings)
     after = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in settings.output_dir.iterdir()}
     assert after == before
@@ -195,10 +195,10 @@ def test_overwriting_describes_the_dataset_anew(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_dataset_files(replace(settings, derivatives={"expert": tmp_path / "old"}))
-    monkeypatch.setenv("MYOMIDS_CONTAINER_TAG", "myomids:0.3.0")
+    monkeypatch.setenv("MYOMIDS_CONTAINER_TAG", "myomids:0.4.0")
     again = replace(settings, overwrite=True, derivatives={"expert": tmp_path / "new"})
     write_dataset_files(again)
-    assert _description(settings)["GeneratedBy"][0]["Container"]["Tag"] == "myomids:0.3.0"
+    assert _description(settings)["GeneratedBy"][0]["Container"]["Tag"] == "myomids:0.4.0"
     assert _description(settings)["DatasetLinks"]["expert"] == "../new"
 
 
