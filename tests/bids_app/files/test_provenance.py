@@ -117,7 +117,16 @@ def test_no_absolute_path_stands_in_the_files_of_the_dataset(
 def test_files_beside_the_standard_are_named_in_bidsignore(settings: Settings) -> None:
     write_dataset_files(settings)
     lines = (settings.output_dir / ".bidsignore").read_text().splitlines()
-    assert lines == ["mr-*", "*.html", "logs", "figures", "group_*", "models", "CITATION.md"]
+    assert lines == [
+        "mr-*",
+        "*.html",
+        "logs",
+        "figures",
+        "group_*",
+        "quality_verdicts*",
+        "models",
+        "CITATION.md",
+    ]
 
 
 def test_the_citation_names_software_and_version(settings: Settings) -> None:
