@@ -3,6 +3,7 @@
 import csv
 import io
 import logging
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from gzip import BadGzipFile
@@ -21,6 +22,13 @@ LINE = "line"
 """Name of the index, the line in the file; the header is line 1."""
 
 LOGGER = logging.getLogger(__name__)
+
+# A cell that begins like this is computed by spreadsheet programs; apostrophes count so that they
+# can be told from the one that is put before it.
+_FORMULA = re.compile(r"'*[=+\-@]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]inf", re.IGNORECASE)
+# Tabs and ends of lines too: many readers know no quotes.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 _SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
 
@@ -84,6 +92,26 @@ def read_text_rows(text: str, source: str) -> list[tuple[int, dict[str, str]]]:
     return [(line, dict(zip(columns, cells, strict=True))) for line, cells in rows]
 
 
+def one_line(text: str) -> str:
+    """Return text with spaces for control characters, tabs and ends of lines."""
+    return _CONTROL.sub(" ", text)
+
+
+def cell_text(text: str) -> str:
+    """Return text as it may stand in a cell that spreadsheet programs open.
+
+    Control characters become spaces. Before text that would be computed, and is no number, an
+    apostrophe is put; :func:`read_own_table` takes it away.
+    """
+    clean = one_line(text)
+    return f"'{clean}" if _FORMULA.match(clean) and not _NUMBER.fullmatch(clean) else clean
+
+
+def _text_of_cell(cell: object) -> object:
+    is_marked = isinstance(cell, str) and cell.startswith("'") and _FORMULA.match(cell)
+    return cell[1:] if is_marked else cell  # type: ignore[index]
+
+
 def read_own_table(
     source: "Path | BinaryIO | TextIO", columns: list[str] | None = None
 ) -> "pd.DataFrame":
@@ -99,7 +127,8 @@ def read_own_table(
     Returns
     -------
     DataFrame
-        ``n/a`` is missing; columns of numbers are numbers.
+        ``n/a`` is missing; columns of numbers are numbers; text is as it was before
+        :func:`cell_text`.
 
     Raises
     ------
@@ -109,7 +138,7 @@ def read_own_table(
     import pandas as pd
 
     try:
-        return pd.read_csv(
+        table: pd.DataFrame = pd.read_csv(
             source,
             sep="\t",
             usecols=columns,
@@ -120,6 +149,11 @@ def read_own_table(
         )
     except (EOFError, BadGzipFile, zlib.error) as error:
         raise ValueError(str(error)) from error
+    for column in table.select_dtypes(["object", "string"]):
+        texts = table[column]
+        if texts.astype(str).str.startswith("'").any():
+            table[column] = texts.map(_text_of_cell)
+    return table.rename(columns=_text_of_cell)
 
 
 def _read(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.files.reading import read_text
-from pipelines.text_table import MISSING, find_separator, read_text_table
+from pipelines.text_table import MISSING, cell_text, find_separator, read_text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _NUMBER = "%.6g"
 # Rows that are text at the same time.
 _ROWS = 100_000
-_NEEDS_QUOTES = re.compile(r'[\t"\r\n]')
+# Text without any of these, not only at its beginning, stands in a cell as it is.
+_SPECIAL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\"=+\-@]")
 
 
 # Far above any cohort (one row is a visit), low enough that a table always fits in memory.
@@ -145,7 +146,7 @@ def table_text(frame: "pd.DataFrame") -> str:
 
 def table_parts(frame: "pd.DataFrame") -> Iterator[str]:
     """Yield the TSV text of a table in parts, the header first."""
-    yield "\t".join(_quoted(str(name)) for name in frame.columns) + "\n"
+    yield "\t".join(_cell(str(name)) for name in frame.columns) + "\n"
     for start in range(0, len(frame), _ROWS):
         part = frame.iloc[start : start + _ROWS]
         columns = [_texts(part.iloc[:, i]) for i in range(part.shape[1])]
@@ -169,16 +170,17 @@ def _texts(column: "pd.Series[Any]") -> list[str]:
     values = column.to_numpy(dtype=object)
     texts = np.array([*map(str, values), ""], dtype=object)[:-1]
     texts[pd.isna(values)] = MISSING
-    quoted = {text: _quoted(text) for text in set(texts) if _NEEDS_QUOTES.search(text)}
-    return [quoted.get(text, text) for text in texts] if quoted else list(texts)
+    written = {text: _cell(text) for text in set(texts) if _SPECIAL.search(text)}
+    return [written.get(text, text) for text in texts] if written else list(texts)
 
 
 def _taken(texts: list[str], places: "Integer") -> list[str]:
     return [texts[place] for place in places.tolist()]
 
 
-def _quoted(text: str) -> str:
-    if not _NEEDS_QUOTES.search(text):
-        return text
-    doubled = text.replace('"', '""')
+def _cell(text: str) -> str:
+    safe = cell_text(text)
+    if '"' not in safe:
+        return safe
+    doubled = safe.replace('"', '""')
     return f'"{doubled}"'

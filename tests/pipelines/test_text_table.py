@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.errors import DataError
 from pipelines.text_table import (
+    cell_text,
     find_separator,
     read_own_table,
     read_text_rows,
@@ -221,3 +222,33 @@ def test_an_empty_cell_after_a_decimal_comma_is_no_empty_column() -> None:
         read_text_table(io.StringIO("participant_id,VL,SOL,\na,1,2,\nP1,12,5,,\n"), "s.csv", ",")
     table = read_text_table(io.StringIO("participant_id,VL,SOL,\na,1,2,\nb,3,4\n"), "s.csv", ",")
     assert table.to_numpy().tolist() == [["a", "1", "2"], ["b", "3", "4"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
+        ("+1+1", "'+1+1"),
+        ("-2+3", "'-2+3"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("'=1", "''=1"),
+        ("''-x", "'" * 3 + "-x"),
+        ("'tis", "'tis"),
+        ("a=b", "a=b"),
+    ],
+)
+def test_text_that_spreadsheets_would_compute_is_marked_and_comes_back(text, cell) -> None:
+    assert cell_text(text) == cell
+    table = read_own_table(io.StringIO(f"{cell}\tn\n{cell}\t-1.5\nx\tn/a\n"))
+    assert list(table) == [text, "n"]
+    assert table[text].tolist() == [text, "x"]
+    assert table["n"].tolist()[0] == -1.5
+
+
+@pytest.mark.parametrize("number", ["-3.5", "+2e-3", "-.5", "-inf", "-7"])
+def test_text_that_is_a_number_stays_one(number) -> None:
+    assert cell_text(number) == number
+
+
+def test_control_characters_become_spaces() -> None:
+    assert cell_text("a\r\nb\x1b\u2028c\t=1") == "a  b  c =1"

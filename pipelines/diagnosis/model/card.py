@@ -9,6 +9,7 @@ from pipelines.diagnosis.model.card_evaluation import (
     calibration_section,
     evaluation_section,
     named,
+    plain,
     subgroup_section,
     table,
 )
@@ -51,12 +52,13 @@ def model_card(model: DiagnosisModel) -> str:
 
 def _heading(model: DiagnosisModel) -> Iterator[str]:
     total = _count(model, "all")
-    yield f"# Model card: {model.name}"
+    yield f"# Model card: {plain(model.name)}"
     yield ""
     yield (
         f"Ranks {len(model.classes)} neuromuscular diseases from fat scores of "
         f"{len(model.ensemble.harmonization.muscles)} muscles. Trained on {_ORIGIN[model.origin]}: "
-        f"{total}. Made {model.created or 'at an unknown date'}. Licence: {model.licence}."
+        f"{total}. Made {plain(model.created or 'at an unknown date')}. "
+        f"Licence: {plain(model.licence)}."
     )
 
 
@@ -127,7 +129,7 @@ def _method(model: DiagnosisModel) -> Iterator[str]:
     )
     if protocol:
         yield (
-            f"- Profile `{protocol.get('name')}`: {protocol.get('outer_folds')} outer and "
+            f"- Profile `{plain(protocol.get('name'))}`: {protocol.get('outer_folds')} outer and "
             f"{protocol.get('inner_folds')} inner folds, stratified, patients undivided; "
             f"{protocol.get('trials')} trials per outer fold, the first "
             f"{protocol.get('random_trials')} random; trials above percentile "
@@ -135,7 +137,7 @@ def _method(model: DiagnosisModel) -> Iterator[str]:
             f"{_BALANCE.get(str(protocol.get('balance')), protocol.get('balance'))}; seed "
             f"{protocol.get('seed')}."
         )
-    versions = ", ".join(f"{name} {number}" for name, number in model.versions.items())
+    versions = ", ".join(plain(f"{name} {number}") for name, number in model.versions.items())
     yield f"- Made with {versions or 'libraries of unknown versions'}."
 
 
@@ -155,7 +157,7 @@ def _muscles_used(model: DiagnosisModel) -> str:
 
 
 def _limits(model: DiagnosisModel) -> Iterator[str]:
-    known = ", ".join(named(model, name) for name in model.classes)
+    known = ", ".join(plain(named(model, name)) for name in model.classes)
     yield "## Limits"
     yield ""
     yield f"- Knows only: {known}."

@@ -1,12 +1,17 @@
 """Sections of the model card about what was measured."""
 
+import html
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
 from pipelines.diagnosis.model.diagnosis_model import DiagnosisModel
+from pipelines.text_table import one_line
 
+# What Markdown takes for markup inside a line; underscores inside words are none.
+_MARKUP = re.compile(r"[\\`*~\[\]]|(?<![^\W_])_|_(?![^\W_])")
 # Figures of the evaluation, in the order of the card.
 _FIGURES = {
     "balanced_accuracy": "Balanced accuracy",
@@ -193,9 +198,14 @@ def _number(value: Any) -> str:
     return "n/a" if value is None or pd.isna(value) else f"{float(value):.3f}"
 
 
+def plain(text: object) -> str:
+    """Return text of data as Markdown shows it: no HTML, no markup, one line."""
+    return _MARKUP.sub(r"\\\g<0>", html.escape(one_line(str(text)), quote=False))
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Yield the lines of a table."""
+    """Yield the lines of a table of plain text."""
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:
-        yield f"| {' | '.join(str(cell).replace('|', '/') for cell in row)} |"
+        yield f"| {' | '.join(plain(cell).replace('|', '/') for cell in row)} |"

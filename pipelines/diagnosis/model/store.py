@@ -34,7 +34,7 @@ from pipelines.diagnosis.trust.near_normal import NearNormal
 from pipelines.diagnosis.trust.novelty import Novelty
 from pipelines.errors import DataError, ModelError
 from pipelines.harmonization.harmonize import Harmonization
-from pipelines.text_table import MISSING, read_own_table
+from pipelines.text_table import MISSING, cell_text, read_own_table
 
 _ARRAYS, _CARD, _TRAINING = "arrays.npz", "MODEL_CARD.md", "training"
 
@@ -200,7 +200,10 @@ def _member_file(number: int) -> str:
 
 
 def _table_file(table: pd.DataFrame) -> bytes:
-    text = table.to_csv(sep="\t", index=False, na_rep=MISSING, lineterminator="\n")
+    safe = table.rename(columns=cell_text)
+    for column in safe.select_dtypes(["object", "string", "category"]):
+        safe[column] = safe[column].map(lambda v: cell_text(v) if isinstance(v, str) else v)
+    text = safe.to_csv(sep="\t", index=False, na_rep=MISSING, lineterminator="\n")
     return text.encode("utf-8")
 
 

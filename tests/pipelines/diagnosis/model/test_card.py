@@ -97,3 +97,28 @@ def test_audit_lists_warnings_first_and_keeps_the_table(model):
     passed = "| pass | scale | relative | disease | 0.550 | 70 | fine |"
     assert text.index(warn) < text.index(passed)
     assert "not judged" not in text
+
+
+HOSTILE = "<img src=x onerror=alert(1)>\n# Head [x](javascript:1) `_a_` *b* big_muscle"
+SHOWN = r"&lt;img src=x onerror=alert(1)&gt; # Head \[x\](javascript:1) \`\_a\_\` \*b\* big_muscle"
+
+
+def test_names_are_text_and_no_markup(model):
+    text = model_card(
+        replace(
+            model,
+            training=model.training.assign(value=HOSTILE),
+            long_names={"A": HOSTILE},
+            licence=HOSTILE,
+            created=HOSTILE,
+            protocol={**model.protocol, "name": HOSTILE},
+            versions={HOSTILE: "1"},
+        )
+    )
+    assert "<" not in text
+    assert "\n# Head" not in text
+    assert f"Made {SHOWN}. Licence: {SHOWN}." in text
+    assert f"Knows only: A ({SHOWN}), B, C." in text
+    assert f"Profile `{SHOWN}`" in text
+    assert f"Made with {SHOWN} 1." in text
+    assert f"| {SHOWN} |" in text

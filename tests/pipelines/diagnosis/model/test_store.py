@@ -430,6 +430,15 @@ def test_model_without_sets_and_novelty(tmp_path):
     assert summarize_model(tmp_path / "m").balanced_accuracy is None
 
 
+def test_names_in_tables_are_neutral_for_spreadsheets_and_come_back(tmp_path):
+    model = trained_model()[0]
+    training = model.training.assign(value="=cmd|x")
+    folder = tmp_path / "model"
+    save_model(replace(model, training=training), folder)
+    assert "\t'=cmd|x\t" in (folder / "tables" / "training.tsv").read_text()
+    assert load_model(folder).training["value"].tolist() == ["=cmd|x"] * len(training)
+
+
 def test_files_are_written_as_listed(tmp_path, folder):
     description, content = read_folder(folder)
     description.pop("files")
