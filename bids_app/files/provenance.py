@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.derivatives import BIDSIGNORE
+from bids_app.files.sidecars import read_json_file
 from bids_app.options.settings import INPUT_NAME, Settings
 from bids_app.version import __version__
 from pipelines.files import read_json, write_json, write_text
@@ -142,12 +143,14 @@ def run_info(settings: Settings) -> RunInfo:
 
 
 def data_origin(dataset: Path) -> DataOrigin:
-    """Tell from the description of a dataset whether its data are phantom or simulated."""
+    """Tell from the description of a dataset whether its data are phantom or simulated.
+
+    One that is there and cannot be read is an error (:func:`~.sidecars.read_json_file`): data of
+    phantoms are never taken for those of people.
+    """
     description = dataset / "dataset_description.json"
-    try:
-        name = str(read_json(description).get("Name", "")).lower()
-    except (OSError, ValueError, AttributeError):
-        return ""
+    content = read_json_file(description) if description.exists() else {}
+    name = str(content.get("Name", "") if isinstance(content, dict) else "").lower()
     if "phantom" in name:
         return "phantom"
     return "simulated" if "simulated" in name else ""

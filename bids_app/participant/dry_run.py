@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from bids_app.dataset.inputs import SessionInputs, Unusable, session_inputs
+from bids_app.dataset.inputs import Inputs, SessionInputs, Unusable, session_inputs
 from bids_app.dataset.scans import Session
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.derivatives import refuse_unwritable
@@ -50,6 +50,8 @@ def _describe(task: SessionTask) -> Outcome:
         name = f"  {stack.name}: " if stack.name else "  "
         if isinstance(chosen, Unusable):
             print(f"{name}not used: {chosen.reason} {chosen.hint}")
+        elif problem := _sidecar_error(chosen):
+            print(f"{name}refused: {problem.message} {problem.hint}")
         else:
             paths = [path for scan in chosen.scans for path in scan.paths]
             print(name + ", ".join(str(path.relative_to(task.settings.bids_dir)) for path in paths))
@@ -68,7 +70,21 @@ def _state(task: SessionTask, inputs: SessionInputs) -> str:
         if lacks_diagnosis(task.session.id, marker, choices_of(task)):
             return "complete before, only its diagnoses would be ranked"
         return "complete before"
-    for stack, chosen in inputs.stacks:
-        if settings.derivatives and not isinstance(chosen, Unusable):
+    usable = [(s, chosen) for s, chosen in inputs.stacks if not isinstance(chosen, Unusable)]
+    refused = [error for _, chosen in usable if (error := _sidecar_error(chosen))]
+    if refused and len(refused) == len(usable):
+        raise refused[0]
+    if settings.derivatives:
+        for stack, _ in usable:
             task.labels.given_map(task.session, stack)
     return "would be processed"
+
+
+def _sidecar_error(inputs: Inputs) -> AppError | None:
+    """Return why a sidecar of the scans of a stack cannot be used."""
+    try:
+        for scan in inputs.scans:
+            scan.metadata  # noqa: B018 - reads it
+    except AppError as error:
+        return error
+    return None

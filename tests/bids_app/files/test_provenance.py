@@ -267,7 +267,6 @@ def test_the_dataset_of_another_program_is_never_touched(
         ('{"Name": null}', ""),
         ("{}", ""),
         ("[]", ""),
-        ("{", ""),
         (None, ""),
     ],
 )
@@ -277,6 +276,13 @@ def test_the_report_says_when_data_are_of_no_person(
     if description is not None:
         (settings.bids_dir / "dataset_description.json").write_text(description, encoding="utf-8")
     assert run_info(settings).data_origin == origin
+
+
+def test_a_broken_description_does_not_pass_for_one_of_people(settings: Settings) -> None:
+    (settings.bids_dir / "dataset_description.json").write_text("{", encoding="utf-8")
+    with pytest.raises(AppError, match="is not valid JSON: line 1") as caught:
+        run_info(settings)
+    assert caught.value.exit_code is ExitCode.BAD_DATA
 
 
 def test_the_report_knows_software_and_time(settings: Settings) -> None:

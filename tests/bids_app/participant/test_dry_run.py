@@ -68,6 +68,16 @@ def test_a_session_that_lacks_its_fat_image(root: Path, capsys: pytest.CaptureFi
     assert "sub-02: cannot be processed: It has a water image" in capsys.readouterr().out
 
 
+def test_a_broken_sidecar_of_any_image(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sidecar = next((root / "in").rglob("sub-02*FAT.nii.gz")).with_name("sub-02_FAT.json")
+    sidecar.write_text('{"EchoTime": ')
+    for how in (["--dry-run"], []):
+        assert run(root, *maps(root), *how) == ExitCode.PARTIAL
+        said = capsys.readouterr()
+        assert "sub-02_FAT.json is not valid JSON: line 1" in said.out + said.err
+    assert not list((root / "out" / "sub-02").rglob("*.nii.gz"))
+
+
 def test_results_of_other_settings(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(root, *maps(root)) == ExitCode.OK
     capsys.readouterr()
