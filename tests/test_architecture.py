@@ -29,7 +29,7 @@ LAYERS = (
     ("pipelines.water_fat",),
     ("pipelines.segmentation", "pipelines.quantification", "pipelines.harmonization"),
     ("pipelines.diagnosis",),
-    ("bids_app.errors", "bids_app.session_id", "bids_app.version"),
+    ("bids_app.errors", "bids_app.limits", "bids_app.session_id", "bids_app.version"),
     ("bids_app.options",),
     ("bids_app.files",),
     ("bids_app.dataset", "bids_app.running"),

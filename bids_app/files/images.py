@@ -8,9 +8,10 @@ refused on purpose, although other software reads it:
 - bytes left over after the image (other than zeros): header and data do not belong together.
 """
 
+import logging
 import math
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,17 +23,16 @@ from nibabel.spatialimages import HeaderDataError
 
 from bids_app.errors import AppError, ExitCode
 from bids_app.files.header_geometry import compare_with_sidecar, read_geometry
-from bids_app.files.reading import read_bytes
+from bids_app.files.image_bytes import ImageBytes, bad_image, require_memory
+from bids_app.files.reading import open_input
 from pipelines.arrays import Affine, Array
 from pipelines.quality import Check
 
-_GZIP = b"\x1f\x8b"
-_GZIP_WINDOW = 31  # zlib's number for "gzip header and check sum"
+# What a header is repaired for is said once, when the image is made.
+_SILENT = logging.Logger("silent", logging.CRITICAL + 1)
 
 # Beyond this a header is damaged, not large (8 times 1024^3 voxels).
 _MOST_VOXELS = 2**33
-
-_CONVERT_AGAIN = "Convert the scan again, or copy the file again from where it came."
 
 
 @dataclass(frozen=True)
@@ -104,83 +104,77 @@ def load_labels(path: Path) -> Volume:
     data = volume.data
     if data.dtype.kind == "f":
         if not np.isfinite(data).all() or (data != np.rint(data)).any():
-            raise _bad(path, "is no label image: it holds other values than whole numbers")
+            raise bad_image(path, "is no label image: it holds other values than whole numbers")
         data = data.astype(np.int32)
     if data.min() < 0:
-        raise _bad(path, "is no label image: it holds negative values")
+        raise bad_image(path, "is no label image: it holds negative values")
     return replace(volume, data=data)
 
 
 def _load(path: Path, dimensions: int) -> Volume:
-    raw = _decompress(path, read_bytes(path))
-    image_class = _image_class(path, raw)
-    try:
-        # Numbers of a damaged header may overflow on the way to being refused.
-        with np.errstate(over="ignore", invalid="ignore"):
-            image = image_class.from_bytes(raw)
-            shape = _spatial_shape(path, image.header.get_data_shape(), dimensions)
-            _check_type(path, image.header.get_data_dtype())
-            _check_length(path, raw, image)
-            geometry = read_geometry(path, _unrepaired(image_class, raw), image.shape)
-            data = _native(np.asanyarray(image.dataobj).reshape(shape))
-    except (HeaderDataError, ImageFileError, ValueError, OverflowError, OSError) as error:
-        raise _bad(path, f"is a damaged NIfTI file: {error}") from error
+    with open_input(path) as stream:
+        content = ImageBytes(path, stream)
+        image_class = _image_class(path, content.start)
+        with _damage(path):
+            header = _unrepaired(image_class, content.start)
+            header.check_fix(logger=_SILENT)
+            shape = _spatial_shape(path, header.get_data_shape(), dimensions)
+            _check_type(path, header.get_data_dtype())
+            end = require_memory(path, header)
+        raw = content.read(end)
+    with _damage(path):
+        image = image_class.from_bytes(raw)
+        _check_length(path, raw, image)
+        geometry = read_geometry(path, _unrepaired(image_class, raw), image.shape)
+        data = _native(np.asanyarray(image.dataobj).reshape(shape))
     _check_values(path, data)
     return Volume(path, data, geometry.affine, geometry.notes, geometry.checks)
 
 
-def _decompress(path: Path, raw: bytes) -> bytes:
-    """Undo gzip, to the end, so that its check sum is verified."""
-    if not raw.startswith(_GZIP):
-        return raw
-    pieces = []
-    while raw.startswith(_GZIP):
-        stream = zlib.decompressobj(_GZIP_WINDOW)
-        try:
-            pieces.append(stream.decompress(raw))
-        except zlib.error as error:
-            raise _bad(path, f"is a damaged gzip file: {error}") from error
-        if not stream.eof:
-            raise _bad(path, "is truncated: the compressed data end too early")
-        raw = stream.unused_data
-    if raw.strip(b"\0"):
-        raise _bad(path, f"has {len(raw)} bytes of something else after the compressed image")
-    return b"".join(pieces)
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Say that a file is damaged if nibabel cannot make sense of it."""
+    try:
+        # Numbers of a damaged header may overflow on the way to being refused.
+        with np.errstate(over="ignore", invalid="ignore"):
+            yield
+    except (HeaderDataError, ImageFileError, ValueError, OverflowError, OSError) as error:
+        raise bad_image(path, f"is a damaged NIfTI file: {error}") from error
 
 
 def _image_class(path: Path, raw: bytes) -> Any:
     """Return nibabel's class for the content of a file."""
     if not raw:
-        raise _bad(path, "is empty")
+        raise bad_image(path, "is empty")
     sizes = int.from_bytes(raw[:4], "little"), int.from_bytes(raw[:4], "big")
     if 348 in sizes and raw[344:348] == b"n+1\0":
         return nib.Nifti1Image
     if 540 in sizes and raw[4:8] == b"n+2\0":
         return nib.Nifti2Image
     if 348 in sizes:
-        raise _bad(
+        raise bad_image(
             path,
             "is an Analyze image or the header of a NIfTI pair",
             "Convert it to one .nii.gz file.",
         )
     if raw[128:132] == b"DICM":
-        raise _bad(path, "is a DICOM file", "Convert it with dcm2omids or dcm2niix.")
-    raise _bad(path, "is not a NIfTI image")
+        raise bad_image(path, "is a DICOM file", "Convert it with dcm2omids or dcm2niix.")
+    raise bad_image(path, "is not a NIfTI image")
 
 
 def _spatial_shape(path: Path, shape: tuple[int, ...], dimensions: int) -> tuple[int, ...]:
     """Return the shape in which an image is used, if it has the right number of axes."""
     if 0 in shape or not shape or min(shape) < 0:
-        raise _bad(path, f"has no voxels: its shape is {_times(shape)}")
+        raise bad_image(path, f"has no voxels: its shape is {_times(shape)}")
     if math.prod(shape) > _MOST_VOXELS:
-        raise _bad(path, f"has a damaged header: its shape would be {_times(shape)}")
+        raise bad_image(path, f"has a damaged header: its shape would be {_times(shape)}")
     needed = shape
     while len(needed) > 3 and needed[-1] == 1:
         needed = needed[:-1]
     if len(needed) < 3:
-        raise _bad(path, f"is not a volume: its shape is {_times(shape)}")
+        raise bad_image(path, f"is not a volume: its shape is {_times(shape)}")
     if len(needed) > dimensions:
-        raise _bad(
+        raise bad_image(
             path,
             f"holds {math.prod(needed[3:])} volumes ({_times(shape)}) where "
             + ("one is needed" if dimensions == 3 else "a series is needed"),
@@ -191,13 +185,14 @@ def _spatial_shape(path: Path, shape: tuple[int, ...], dimensions: int) -> tuple
 
 def _check_type(path: Path, dtype: np.dtype[Any]) -> None:
     if dtype.kind == "c":
-        raise _bad(
+        raise bad_image(
             path,
             "holds complex numbers",
             "Store magnitude and phase in a file each (part-mag, part-phase).",
         )
     if dtype.kind not in "iuf":
-        raise _bad(path, "is a colour image", "Give the scan itself, not a picture made of it.")
+        hint = "Give the scan itself, not a picture made of it."
+        raise bad_image(path, "is a colour image", hint)
 
 
 def _check_length(path: Path, raw: bytes, image: Any) -> None:
@@ -205,9 +200,9 @@ def _check_length(path: Path, raw: bytes, image: Any) -> None:
     offset = int(image.dataobj.offset)
     end = offset + math.prod(image.shape) * image.get_data_dtype().itemsize
     if len(raw) < end:
-        raise _bad(path, f"is truncated: {end - len(raw)} of {end - offset} bytes are missing")
+        raise bad_image(path, f"is truncated: {end - len(raw)} of {end - offset} bytes are missing")
     if raw[end:].strip(b"\0"):
-        raise _bad(path, f"has {len(raw) - end} bytes more than its header says")
+        raise bad_image(path, f"has {len(raw) - end} bytes more than its header says")
 
 
 def _unrepaired(image_class: Any, raw: bytes) -> Any:
@@ -225,14 +220,10 @@ def _native(stored: Array) -> Array:
 
 def _check_values(path: Path, data: Array) -> None:
     if data.dtype.kind == "f" and not np.isfinite(data).any():
-        raise _bad(path, "holds no number: every voxel is NaN or infinite")
+        raise bad_image(path, "holds no number: every voxel is NaN or infinite")
     if not data.any():
-        raise _bad(path, "is blank: every voxel is 0")
+        raise bad_image(path, "is blank: every voxel is 0")
 
 
 def _times(shape: tuple[int, ...]) -> str:
     return " x ".join(str(n) for n in shape) or "none"
-
-
-def _bad(path: Path, problem: str, hint: str = _CONVERT_AGAIN) -> AppError:
-    return AppError(f"{path} {problem}.", ExitCode.BAD_DATA, hint)

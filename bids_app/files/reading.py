@@ -1,6 +1,9 @@
 """Read a file of the input, or say why it cannot be read and what to do about it."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 from bids_app.errors import AppError, ExitCode
@@ -25,9 +28,20 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
         content that has not been fetched (DataLad, git-annex, Git LFS); ``IO_FAILURE`` if
         reading fails.
     """
+    with open_input(path) as stream:
+        return stream.read(most)
+
+
+@contextmanager
+def open_input(path: Path) -> Iterator[BufferedReader]:
+    """Open a file for reading; errors as :func:`read_bytes`, also of what is read."""
     try:
         with open_file(path) as stream:
-            content = stream.read(most)
+            start = stream.peek(_START)
+            for placeholder, command in _PLACEHOLDERS.items():
+                if start.startswith(placeholder):
+                    raise _not_fetched(path, f"{command} {path}")
+            yield stream
     except FileNotFoundError as error:
         raise _absent(path) from error
     except (PermissionError, IsADirectoryError, NotADirectoryError) as error:
@@ -48,10 +62,6 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
             ExitCode.IO_FAILURE,
             "Check the disk or network share, then run the same command again.",
         ) from error
-    for start, command in _PLACEHOLDERS.items():
-        if content.startswith(start):
-            raise _not_fetched(path, f"{command} {path}")
-    return content
 
 
 def is_there(path: Path) -> bool:

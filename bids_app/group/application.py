@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.group.cohort import HarmonizedCohort
 from bids_app.group.quality_tables import with_marks
+from bids_app.limits import available_cpus
 from bids_app.options.settings import Settings
 from bids_app.running.logs import progress_bar
-from bids_app.running.machine import available_cpus
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,6 +4,7 @@ After each fault the same command is given again: it must complete, and nothing 
 half-written.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -96,8 +97,11 @@ def assert_whole(out: Path) -> None:
 
 def workers_of(run: "subprocess.Popen[str]") -> list[psutil.Process]:
     """Return the processes that work on sessions."""
-    children = psutil.Process(run.pid).children()
-    return [c for c in children if "spawn_main" in " ".join(c.cmdline())]
+    try:
+        children = psutil.Process(run.pid).children()
+        return [c for c in children if "spawn_main" in " ".join(c.cmdline())]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def test_a_killed_worker_costs_no_session(start: Start, out: Path) -> None:
@@ -105,6 +109,31 @@ def test_a_killed_worker_costs_no_session(start: Start, out: Path) -> None:
     wait_until(lambda: complete(out))
     workers_of(run)[0].kill()
     code, said = finish(run)
+    assert code == ExitCode.OK, said
+    assert_whole(out)
+
+
+def test_a_session_that_kills_its_process_costs_no_other(start: Start, out: Path) -> None:
+    """As memory that runs out does, twice."""
+    run = start()
+    killed = set()
+    while run.poll() is None:
+        if (staging := out / "logs" / "staging" / "sub-02").exists():
+            for worker in workers_of(run):
+                worker.kill()
+                killed.add(worker.pid)
+                psutil.wait_procs([worker], timeout=10)
+            shutil.rmtree(staging)
+        time.sleep(0.01)
+    code, said = finish(run)
+    assert code == ExitCode.PARTIAL, said
+    assert len(killed) == 2
+    assert complete(out) == ["sub-01", "sub-03"]
+    reason = json.loads((out / "logs" / "failed" / "sub-02.json").read_text())
+    assert reason["ExitCodeName"] == "TRY_AGAIN"
+    assert "probably memory ran out" in reason["Message"]
+    assert not list((out / "logs").glob("staging/*"))
+    code, said = finish(start())
     assert code == ExitCode.OK, said
     assert_whole(out)
 

@@ -194,10 +194,10 @@ class TestDamagedFile:
         assert "has a damaged header: its shape would be 32767 x 32767 x 32767" in error.message
 
     def test_memory(self, tmp_path, monkeypatch):
-        def exhausted(path):
+        def exhausted(path, stream):
             raise MemoryError
 
-        monkeypatch.setattr("bids_app.files.images.read_bytes", exhausted)
+        monkeypatch.setattr("bids_app.files.images.ImageBytes", exhausted)
         error = refusal(tmp_path, DATA)
         assert error.exit_code == ExitCode.TRY_AGAIN
         assert "--nprocs" in error.hint
