@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+from pipelines.quality import spoils_numbers
+
 
 def checks_in_code(repository: Path) -> set[str]:
     """Return the first argument of every ``Check(...)``, constants resolved in their module."""
@@ -50,3 +52,16 @@ def test_every_check_has_a_row(repository: Path) -> None:
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     listed = {name for cell in rows for name in re.findall(r"`(\w+)`", cell)}
     assert listed == checks_in_code(repository) | GIVEN_NAMES
+
+
+def test_the_page_says_what_every_failure_does(repository: Path) -> None:
+    page = (repository / "docs" / "quality.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:-1] for line in page.splitlines() if line.startswith("| `")]
+    told = 0
+    for names, _, _, fails, effect, _ in rows:
+        does = effect.strip()
+        assert (fails.strip() == "–") == (does == "–"), names
+        for name in re.findall(r"`(\w+)`", names) if does != "–" else ():
+            assert does.startswith("left out: " if spoils_numbers(name) else "stays: "), name
+            told += 1
+    assert told >= 9
