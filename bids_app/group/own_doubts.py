@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def own_doubts(scores: OwnScores) -> list[str]:
     """Name what is left out, what is used although a check failed, and what was chosen."""
-    return [*_quality_doubts(scores.stacks), *_scan_doubts(scores)]
+    return [*_quality_doubts(scores.stacks), *_empty_stacks(scores), *_scan_doubts(scores)]
 
 
 def left_out_sentence(stacks: Sequence[JudgedStack]) -> str:
@@ -67,6 +67,16 @@ def _quality_doubts(stacks: Sequence[JudgedStack]) -> list[str]:
             f"Results of MyoMIDS {version}: checks that version {__version__} makes may be missing."
         )
     return sentences
+
+
+def _empty_stacks(scores: OwnScores) -> list[str]:
+    """Name stacks whose tables hold no fat fraction at all."""
+    columns = ("participant", "session", "stack")
+    measured = set(zip(*(scores.parts[name] for name in columns), strict=True))
+    bare = [stack.name for stack in scores.stacks if stack.key not in measured]
+    if not bare:
+        return []
+    return [f"{len(bare)} stack(s) hold no fat fraction of any muscle: {enumerate_labels(bare)}."]
 
 
 def _sentence(

@@ -50,6 +50,12 @@ class JudgedStack:
         return f"{self.result.name} {self.quality.stack}".rstrip()
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        """Participant, session and stack, as in the columns of measurements."""
+        session = self.result.session
+        return (session.participant, session.session or "", self.quality.stack)
+
+    @property
     def failed(self) -> tuple[str, ...]:
         """Names of the failed checks."""
         return self.quality.failed_names
@@ -124,9 +130,7 @@ def _marks(stacks: Sequence[JudgedStack]) -> "pd.DataFrame":
     return pd.DataFrame(
         [
             (
-                stack.result.session.participant,
-                stack.result.session.session or "",
-                stack.quality.stack,
+                *stack.key,
                 0 if stack.trusted else len(stack.failed),
                 len(stack.quality.warned) if stack.quality.known else _UNKNOWN,
                 bool(stack.left_out),

@@ -60,13 +60,12 @@ def quality_table(scores: OwnScores, studies: dict[str, str]) -> "pd.DataFrame":
     rows = []
     for stack in scores.stacks:
         session, quality = stack.result.session, stack.quality
-        key = (session.participant, session.session or "", quality.stack)
         if stack.left_out:
             state = "left out"
-        elif key not in measured:
+        elif stack.key not in measured:
             state = "no value"
         else:
-            state = "used" if key in used else "not chosen"
+            state = "used" if stack.key in used else "not chosen"
         study = studies[session.participant]
         texts = [text for _, text in quality.failed]
         rows.append(
@@ -140,9 +139,8 @@ def part_table(scores: OwnScores, studies: dict[str, str]) -> "pd.DataFrame":
     about = {}
     for stack in scores.stacks:
         session = stack.result.session
-        key = (session.participant, session.session or "", stack.quality.stack)
         sample = sample_name(studies[session.participant], session)
-        about[key] = (sample, _listed(stack.failed), *_verdict_cells(stack))
+        about[stack.key] = (sample, _listed(stack.failed), *_verdict_cells(stack))
     parts = scores.parts
     keys = list(zip(*(parts[name] for name in _STACK), strict=True))
     told = pd.DataFrame(

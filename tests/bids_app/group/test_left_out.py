@@ -230,6 +230,22 @@ def test_a_check_whose_failure_leaves_no_number_keeps_its_stack(
     assert marks.loc["raw/sub-01", "failed_lights"] == "water_fat_decision"
 
 
+def test_a_stack_without_any_fat_fraction_is_named(
+    processed: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = out / "sub-01" / "mr-quant" / "sub-01_desc-muscles_stats.tsv"
+    header, *rows = path.read_text().splitlines()
+    column = header.split("\t").index("ff_mean")
+    cells = [row.split("\t") for row in rows]
+    empty = ["\t".join([*row[:column], "n/a", *row[column + 1 :]]) for row in cells]
+    path.write_text("\n".join([header, *empty]) + "\n")
+    seal(out, "sub-01", path)
+    assert gather(processed, out) == ExitCode.OK
+    assert "1 stack(s) hold no fat fraction of any muscle: sub-01." in capsys.readouterr().err
+    assert states(out)["sub-01"] == "no value"
+    assert "sub-01" not in scores_of(out)
+
+
 def test_results_without_checks_are_used_and_named(
     processed: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
