@@ -94,8 +94,10 @@ def apply_to_cohort(
         "TrainedInThisRun": trained_on is not None,
     }
     if trained_on is None:
-        return Applied(tables, about, _familiar(model, cohort))
-    return Applied(tables, about, _known_patients(cohort.native.samples, trained_on))
+        found = _familiar(model, cohort)
+    else:
+        found = _known_patients(cohort.native.samples, trained_on)
+    return Applied(tables, about, [*_from_one_study(model), *found])
 
 
 def answer_tables(
@@ -152,6 +154,15 @@ def _known_patients(samples: "pd.DataFrame", trained_on: "pd.Index[Any]") -> lis
         f"{known.sum()} sample(s) were not trained on, but others of the same patients were: the "
         "answers for them look better than they are."
     ]
+
+
+def _from_one_study(model: "DiagnosisModel") -> list[str]:
+    """Name the diagnoses that the model was taught by one study only."""
+    from pipelines.diagnosis.evaluation.studies import one_study_text
+
+    table = model.tables.get("diagnosis_studies")
+    text = "" if table is None else one_study_text(table)
+    return [f"Model {model.name}. {text}"] if text else []
 
 
 def _familiar(model: "DiagnosisModel", cohort: HarmonizedCohort) -> list[str]:

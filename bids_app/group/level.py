@@ -15,6 +15,7 @@ from bids_app.files.tables import table_text
 from bids_app.files.verdicts import TEMPLATE
 from bids_app.group.application import Applied, apply_to_cohort
 from bids_app.group.cohort import HarmonizedCohort, audit
+from bids_app.group.findings import said_findings
 from bids_app.group.gathering import (
     Gathered,
     NothingLeftError,
@@ -134,11 +135,14 @@ def _warned(sentences: list[str]) -> list[str]:
 def _audit(cohort: HarmonizedCohort, seed: int, found: list[str]) -> "dict[str, pd.DataFrame]":
     """Audit a cohort that is large enough; else say so."""
     try:
-        return {"audit": audit(cohort, seed)}
+        table = audit(cohort, seed)
     except DataError as error:
         found.append(f"No leakage audit: {error.message}")
         LOGGER.warning("%s", found[-1])
         return {}
+    for sentence in said_findings(table):
+        LOGGER.warning("audit: %s", sentence)
+    return {"audit": table}
 
 
 def _summary(

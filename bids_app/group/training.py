@@ -14,6 +14,7 @@ from bids_app.files.group_files import MODELS
 from bids_app.files.reading import checksum, read_text
 from bids_app.files.tables import read_tsv
 from bids_app.group.cohort import HarmonizedCohort
+from bids_app.group.findings import said_figures
 from bids_app.options.settings import Settings
 from bids_app.running.executors import open_executor
 from bids_app.running.logs import LOGGER, progress_bar
@@ -124,6 +125,8 @@ def train(
     with progress_bar("refitting", "member") as progress:
         ensemble = refit_ensemble(nested, progress=progress)
     evaluation = _evaluate(cohort, nested, ensemble, plan.readers)
+    for sentence in said_figures({**evaluation.tables, **without_studies}):
+        LOGGER.info("%s", sentence)
     own_tables = {
         **evaluation.tables,
         **without_studies,
@@ -209,6 +212,7 @@ def _without_studies(
 ) -> "dict[str, pd.DataFrame]":
     """Evaluate ensembles on whole studies that they were trained without, if there are several."""
     from pipelines.diagnosis.evaluation.evaluate import evaluate
+    from pipelines.diagnosis.evaluation.studies import diagnosis_studies
     from pipelines.diagnosis.training.leave_one_study_out import leave_one_study_out
 
     try:
@@ -222,7 +226,7 @@ def _without_studies(
         )
     except DataError as error:
         LOGGER.warning("Not evaluated on studies left out as a whole: %s", error.message)
-        return {}
+        return {"diagnosis_studies": diagnosis_studies(nested.cohort)}
     evaluation = evaluate(
         result.cohort.y,
         result.probabilities,
@@ -230,7 +234,8 @@ def _without_studies(
         result.fold,
         result.cohort.native.samples,
     )
-    return {f"studies_{name}": evaluation.tables[name] for name in _STUDY_TABLES}
+    tables = {f"studies_{name}": evaluation.tables[name] for name in _STUDY_TABLES}
+    return tables | {"diagnosis_studies": diagnosis_studies(nested.cohort, result.cohort)}
 
 
 def _importance(cohort: HarmonizedCohort, nested: "NestedResult") -> "pd.DataFrame":

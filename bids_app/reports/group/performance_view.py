@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _ALL = "all"
 # Mark of diagnoses that share one calibration; the text of the table explains it.
 _SHARED = " *"
+# Mark of diagnoses that one study only has; the sentence above the table explains it.
+_ONE_STUDY = " †"
 # Subgroups of a variable that are listed; the others stand in the table beside the page.
 _MOST_LEVELS = 10
 
@@ -39,6 +41,7 @@ class PerformanceView:
     """What the page says about a model's performance; None and empty parts are left out."""
 
     sentence: str  # what was measured on whom
+    one_study: str  # which diagnoses one study only has; empty if none
     figures: FigureTable  # one row per figure, one column per model
     classes: FigureTable  # one row per diagnosis
     confusion: HeatMap  # truth against first answer
@@ -59,13 +62,17 @@ def performance_view(
     """Lay out the tables of an evaluation; those of unseen studies begin with ``studies_``."""
     if "overall" not in tables:
         return None
+    from pipelines.diagnosis.evaluation.studies import one_study_text
+
     first = tables["overall"].iloc[0]
     curves = tables["one_vs_rest_curves"]
+    studies = tables.get("diagnosis_studies")
     return PerformanceView(
         f"{first['n_samples']:g} samples of {first['n_patients']:g} patients with "
         f"{first['n_classes']:g} diagnoses, {first['n_folds']:g} folds.",
+        "" if studies is None else one_study_text(studies),
         _figures(tables, words),
-        _classes(tables["classes"], words["measures"]),
+        _classes(tables, words["measures"]),
         _confusion(tables["confusion"]),
         _curves(curves, "roc", "false-positive rate", "true-positive rate", words),
         _curves(curves, "precision_recall", "recall", "precision", words),
@@ -115,8 +122,10 @@ def _with_interval(row: "pd.Series[Any]", scale: float, *, spread: bool) -> str:
     return f"{value}{plus_minus}{unit} ({low}–{high})"
 
 
-def _classes(table: "pd.DataFrame", titles: Mapping[str, str]) -> FigureTable:
+def _classes(tables: "Mapping[str, pd.DataFrame]", titles: Mapping[str, str]) -> FigureTable:
     """Give sensitivity, specificity and the like of every diagnosis."""
+    table = tables["classes"]
+    single, without = _one_study_only(tables), _without_study(tables)
     values = table.pivot_table(
         index="class", columns="measure", values="value", sort=False, dropna=False
     )
@@ -124,17 +133,37 @@ def _classes(table: "pd.DataFrame", titles: Mapping[str, str]) -> FigureTable:
     measures = [name for name in titles if name in values]
     rows = [
         FigureRow(
-            str(name),
+            str(name) + _ONE_STUDY * (name in single),
             [
                 f"{sensitivity['denominator'].get(name, np.nan):g}",
                 f"{sensitivity['n_patients'].get(name, np.nan):g}",
                 *(_number(values.loc[name, measure]) for measure in measures),
+                *([_number(without.get(name, np.nan))] if without else []),
             ],
         )
         for name in values.index
         if name in sensitivity.index
     ]
-    return FigureTable(["Samples", "Patients", *(titles[name] for name in measures)], rows)
+    columns = ["Samples", "Patients", *(titles[name] for name in measures)]
+    more = ["Sensitivity, study left out"] if without else []
+    return FigureTable([*columns, *more], rows)
+
+
+def _one_study_only(tables: "Mapping[str, pd.DataFrame]") -> set[str]:
+    """Return the diagnoses that one study only has."""
+    if "diagnosis_studies" not in tables:
+        return set()
+    studies = tables["diagnosis_studies"]
+    return set(studies["diagnosis"][studies["studies"] == 1])
+
+
+def _without_study(tables: "Mapping[str, pd.DataFrame]") -> dict[str, float]:
+    """Return the sensitivity for each diagnosis in studies left out; empty if not measured."""
+    if "studies_classes" not in tables:
+        return {}
+    table = tables["studies_classes"]
+    rows = table[table["measure"] == "sensitivity"]
+    return dict(zip(rows["class"], rows["value"], strict=True))
 
 
 def _confusion(table: "pd.DataFrame") -> HeatMap:

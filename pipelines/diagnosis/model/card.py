@@ -10,6 +10,7 @@ from pipelines.diagnosis.model.card_evaluation import (
     evaluation_section,
     named,
     plain,
+    studies_section,
     subgroup_section,
     table,
 )
@@ -40,6 +41,7 @@ def model_card(model: DiagnosisModel) -> str:
         _data(model),
         _method(model),
         evaluation_section(model),
+        studies_section(model),
         calibration_section(model),
         subgroup_section(model),
         audit_section(model),
@@ -163,7 +165,7 @@ def _limits(model: DiagnosisModel) -> Iterator[str]:
     yield f"- Knows only: {known}."
     yield (
         "- A disease often comes from few studies, so part of the figures may rest on habits of "
-        "studies; see the leakage audit and, where it was done, leave-one-study-out."
+        "studies; see the leakage audit and the studies left out as a whole."
     )
     yield "- Scans with little fat say little; partial scans are completed by estimates."
     yield "- SHAP values explain the model, not the disease."

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines.diagnosis.evaluation.studies import one_study_text
 from pipelines.diagnosis.model.diagnosis_model import DiagnosisModel
 from pipelines.text_table import one_line
 
@@ -55,6 +56,79 @@ def evaluation_section(model: DiagnosisModel) -> Iterator[str]:
     if classes is not None:
         yield ""
         yield from _class_table(model, classes)
+    studies = model.tables.get("diagnosis_studies")
+    if studies is not None and (text := one_study_text(studies)):
+        yield ""
+        yield f"**{plain(text)}**"
+
+
+def studies_section(model: DiagnosisModel) -> Iterator[str]:
+    """Yield how good ensembles are on studies that they were trained without."""
+    yield "## Studies left out as a whole"
+    yield ""
+    overall = model.tables.get("studies_overall")
+    if overall is None:
+        yield (
+            "Not measured: there is one study, or no study could be left out. Nothing here says "
+            "how the model does on data of another centre."
+        )
+        return
+    studies = model.tables["diagnosis_studies"]
+    first = overall.iloc[0]
+    yield (
+        f"Every study was tested by an ensemble trained without it: {first['n_samples']} of "
+        f"{studies['samples'].sum()} samples, {first['n_classes']} of {len(studies)} diagnoses. "
+        "The others could not be: no other study has their diagnosis, or their patient was tested "
+        "in another study. Hyper-parameters were chosen with all studies, which favours the "
+        "figures a little."
+    )
+    yield ""
+    rows = [
+        (
+            _FIGURES[str(row["metric"])],
+            _number(row["value"]),
+            f"{_number(row['lower'])} to {_number(row['upper'])}",
+            _number(_pooled_figure(model, str(row["metric"]))),
+        )
+        for row in overall.to_dict("records")
+        if row["metric"] in _FIGURES
+    ]
+    yield from table(("Figure", "study left out", "95 % interval", "patients left out"), rows)
+    yield ""
+    yield (
+        "Sensitivity by diagnosis: where it falls without the study, the model knew the study "
+        "rather than the disease."
+    )
+    yield ""
+    without, within = (
+        _sensitivities(model.tables.get(name)) for name in ("studies_classes", "classes")
+    )
+    yield from table(
+        ("Diagnosis", "studies", "samples tested", "study left out", "patients left out"),
+        [
+            (
+                named(model, str(row["diagnosis"])),
+                row["studies"],
+                row["tested"],
+                _number(without.get(row["diagnosis"])),
+                _number(within.get(row["diagnosis"])),
+            )
+            for row in studies.to_dict("records")
+        ],
+    )
+
+
+def _pooled_figure(model: DiagnosisModel, metric: str) -> Any:
+    figure = model.headline.get(metric)
+    return figure.get("value") if isinstance(figure, dict) else None
+
+
+def _sensitivities(classes: pd.DataFrame | None) -> dict[Any, Any]:
+    """Return the sensitivity of each diagnosis."""
+    if classes is None:
+        return {}
+    rows = classes[classes["measure"] == "sensitivity"]
+    return dict(zip(rows["class"], rows["value"], strict=True))
 
 
 def _class_table(model: DiagnosisModel, classes: pd.DataFrame) -> Iterator[str]:

@@ -63,8 +63,6 @@ class LeaveOneStudyOut:
         Studies tested.
     skipped : dict of str to str
         Studies that could not be tested, and why.
-    untested : int
-        Samples of tested studies whose diagnosis no other study has.
     """
 
     cohort: Cohort
@@ -73,7 +71,6 @@ class LeaveOneStudyOut:
     probabilities: Float32
     studies: tuple[str, ...]
     skipped: dict[str, str]
-    untested: int
 
 
 def leave_one_study_out(
@@ -171,7 +168,6 @@ def _pooled(cohort: Cohort, results: Sequence[StudyResult]) -> LeaveOneStudyOut:
         reasons = "; ".join(f"{study}: {reason}" for study, reason in skipped.items())
         raise DataError(f"No study could be tested without its own samples ({reasons}).")
     rows = np.concatenate([r.rows for r in tested])
-    in_tested = cohort.native.samples["study"].isin([r.study for r in tested])
     return LeaveOneStudyOut(
         cohort=cohort.subset(rows),
         fold=np.repeat(np.arange(len(tested)), [len(r.rows) for r in tested]),
@@ -179,5 +175,4 @@ def _pooled(cohort: Cohort, results: Sequence[StudyResult]) -> LeaveOneStudyOut:
         probabilities=np.concatenate([r.probabilities for r in tested]),
         studies=tuple(r.study for r in tested),
         skipped=skipped,
-        untested=int(in_tested.sum()) - len(rows),
     )

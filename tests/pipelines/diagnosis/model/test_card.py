@@ -122,3 +122,43 @@ def test_names_are_text_and_no_markup(model):
     assert f"Profile `{SHOWN}`" in text
     assert f"Made with {SHOWN} 1." in text
     assert f"| {SHOWN} |" in text
+
+
+def test_studies_left_out_and_diagnoses_of_one_study_are_told(model):
+    assert "## Studies left out as a whole\n\nNot measured" in model_card(model)
+    overall, classes = model.tables["overall"], model.tables["classes"]
+    studies = pd.DataFrame(
+        {
+            "diagnosis": ["A", "B", "C"],
+            "studies": [1, 2, 3],
+            "only_study": ["north", None, None],
+            "samples": [24, 24, 22],
+            "patients": [24, 24, 22],
+            "tested": [0, 24, 22],
+        }
+    )
+    lower = overall.assign(value=overall["value"] / 2, n_samples=46, n_classes=2)
+    tables = {
+        **model.tables,
+        "diagnosis_studies": studies,
+        "studies_overall": lower,
+        "studies_classes": classes.assign(value=classes["value"] / 4),
+    }
+    text = model_card(replace(model, tables=tables))
+    assert "**In one study only: A (north). Nothing tells" in text
+    assert "46 of 70 samples, 2 of 3 diagnoses" in text
+    figure = model.headline["balanced_accuracy"]["value"]
+    row = lower.set_index("metric").loc["balanced_accuracy"]
+    assert (
+        f"| Balanced accuracy | {row['value']:.3f} | {row['lower']:.3f} to {row['upper']:.3f} | "
+        f"{figure:.3f} |"
+    ) in text
+    found = classes.set_index(["class", "measure"])["value"][("B", "sensitivity")]
+    assert f"| B | 2 | 24 | {found / 4:.3f} | {found:.3f} |" in text
+
+
+def test_the_card_counts_the_muscles_it_used(model):
+    text = model_card(model)
+    assert "fat scores of 8 muscles" in text
+    assert "Muscles: the 8 that at least 5% of the training samples have." in text
+    assert "Not used, for want of scores: " in text
