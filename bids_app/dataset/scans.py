@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bids_app.dataset.naming import DEFAULT_PART, entity_keys
 from bids_app.dataset.tree import natural_key
+from bids_app.errors import AppError
 from bids_app.files.sidecars import Metadata, merge_echoes, read_metadata
 from bids_app.session_id import SessionId
 
@@ -126,12 +127,15 @@ class Session:
         In natural order of their names.
     left_out : Mapping of Path to str
         Images that are in no stack, with the reason.
+    unreadable : AppError or None
+        Why its folders cannot be read; then it has no stacks.
     """
 
     participant: str
     session: str | None
     stacks: tuple[Stack, ...]
     left_out: Mapping[Path, str]
+    unreadable: AppError | None = None
 
     @property
     def id(self) -> SessionId:

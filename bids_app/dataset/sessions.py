@@ -116,9 +116,16 @@ class Dataset:
         """
         wanted_participants, wanted_sessions = list(participants), set(sessions)
         self._check_known(wanted_participants)
-        chosen, seen = [], {}
+        chosen: list[SessionId] = []
+        seen: dict[str | None, bool] = {}
         for participant in wanted_participants or self._participants:
-            for session in self.session_labels(participant):
+            try:
+                labels = self.session_labels(participant)
+            except AppError:  # it fails by itself when its turn comes, and the others go on
+                chosen.append(SessionId(participant))
+                seen |= dict.fromkeys(wanted_sessions, True)
+                continue
+            for session in labels:
                 seen[session] = True
                 if not wanted_sessions or session in wanted_sessions:
                     chosen.append(SessionId(participant, session))
@@ -210,7 +217,7 @@ class Dataset:
             return self.session(session, filters)
         except AppError as error:
             left_out = {self.root / session.folder: error.message}
-            return Session(session.participant, session.session, (), left_out)
+            return Session(session.participant, session.session, (), left_out, error)
 
     def _check_known(self, participants: list[str]) -> None:
         unknown = sorted(set(participants) - set(self._participants))

@@ -12,6 +12,7 @@ warning: MIDS converters write neither.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from bids_app.dataset.labels import enumerate_labels
@@ -54,10 +55,12 @@ def check_structure(dataset: Dataset, sessions: Iterable[SessionId]) -> list[str
         problems += [_bad_label(dataset.root / name) for name in dataset.misnamed]
     for participant in participants:
         folder = dataset.root / f"{PARTICIPANT_PREFIX}{participant}"
-        _, misnamed = labels_in(list_folder(folder).folders, SESSION_PREFIX)
-        problems += [_bad_label(folder / name) for name in misnamed]
+        with suppress(AppError):  # what cannot be read is said when the session is processed
+            _, misnamed = labels_in(list_folder(folder).folders, SESSION_PREFIX)
+            problems += [_bad_label(folder / name) for name in misnamed]
     for session in chosen:
-        problems += _misplaced(dataset, session)
+        with suppress(AppError):
+            problems += _misplaced(dataset, session)
     if problems:
         more = len(problems) - _MOST_LISTED
         end = f"\nand {more} more" if more > 0 else ""

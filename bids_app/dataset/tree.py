@@ -37,7 +37,8 @@ MOUNT_HINT = (
 class Listing:
     """What lies in one folder, hidden entries left out, in natural order.
 
-    Links to folders are folders, links without a target are files.
+    Links to folders are folders, links without a target are files; but a participant, a session or
+    a folder whose link leads nowhere is not taken for a file, which nobody would miss.
     """
 
     folders: tuple[str, ...]
@@ -65,7 +66,7 @@ def list_folder(path: Path) -> Listing:
         with os.scandir(path) as entries:
             for entry in entries:
                 if not entry.name.startswith("."):
-                    (folders if entry.is_dir() else files).append(entry.name)
+                    (folders if _is_folder(entry) else files).append(entry.name)
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise AppError(
             f"The folder {path} cannot be read: {error.strerror}.",
@@ -79,6 +80,18 @@ def list_folder(path: Path) -> Listing:
             "Check the disk or network share, then run the same command again.",
         ) from error
     return Listing(tuple(sorted(folders, key=natural_key)), tuple(sorted(files, key=natural_key)))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry is a folder, or should have been one."""
+    try:
+        if entry.is_dir():
+            return True
+    except OSError:  # a link to itself, or into a folder that may not be read
+        return "." not in entry.name
+    label = entry.name.removeprefix(PARTICIPANT_PREFIX).removeprefix(SESSION_PREFIX)
+    named = label != entry.name and LABEL.fullmatch(label) is not None
+    return named and entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110
 
 
 def labels_in(names: Iterable[str], prefix: str) -> tuple[list[str], list[str]]:

@@ -61,6 +61,8 @@ def _describe(task: SessionTask) -> Outcome:
 def _state(task: SessionTask, inputs: SessionInputs) -> str:
     """Say what would become of a session; raises what would end it."""
     settings = task.settings
+    if task.session.unreadable is not None:
+        raise task.session.unreadable
     if inputs.reason is not None:
         raise AppError(inputs.reason, ExitCode.NOTHING_SELECTED, inputs.hint)
     marker = None if settings.overwrite else read_marker(settings.output_dir, task.session.id)

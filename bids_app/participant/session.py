@@ -39,6 +39,8 @@ def process_session(task: SessionTask) -> Outcome:
     monitor = ResourceMonitor()
     try:
         with as_app_errors(), session_writer(output_dir, session) as writer:
+            if task.session.unreadable is not None:
+                raise task.session.unreadable
             inputs = session_inputs(task.session)
             made_from = made_from_now(task, inputs)
             anew = task.settings.overwrite or bool(task.prior_signs)
