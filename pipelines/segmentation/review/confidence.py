@@ -77,8 +77,12 @@ def read_calibration(model_folder: Path) -> Calibration | None:
         content = read_json(path)
         points = [(float(score), float(dice)) for score, dice in content["points"]]
         source = str(content["source"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise ModelError(f"{path} cannot be used: {error!r}.") from error
+    if not all(0 <= value <= 1 for point in points for value in point):
+        raise ModelError(
+            f"{path} has points that are not between 0 and 1.", "Fit the calibration again."
+        )
     scores, dice = zip(*points, strict=True) if points else ((), ())
     if not points or list(scores) != sorted(set(scores)) or list(dice) != sorted(dice):
         raise ModelError(f"{path} has points that do not rise.", "Fit the calibration again.")

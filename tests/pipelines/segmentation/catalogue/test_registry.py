@@ -125,6 +125,8 @@ def test_files_and_archives_are_found_by_checksum(tmp_path):
         ({"normalization": "own"}, r"normalization: 'own' is not one of"),
         ({"neighbour_weight": 1.5}, r"neighbour_weight: 1\.5 is greater than the maximum of 1"),
         ({"neighbour_weight": -0.1}, r"neighbour_weight: -0\.1 is less than the minimum of 0"),
+        ({"orientation": "RAL"}, r"orientation: 'RAL' does not match"),
+        ({"orientation": "XYZ"}, r"orientation: 'XYZ' does not match"),
         ({"channels": 3}, r"channels: 3 is not of type 'array'"),
         ({"spacing_mm": [1, "x"]}, r"spacing_mm/1: 'x' is not of type 'number'"),
         ({"files": {"plans.json": 1}}, r"files/plans\.json: 1 is not of type 'string'"),
