@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bids_app.dataset.labels import enumerate_labels
 from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.group.cohort import HarmonizedCohort
 from bids_app.group.quality_tables import with_marks
+from bids_app.group.readers import tables_of_readers
 from bids_app.limits import available_cpus
 from bids_app.options.settings import Settings
 from bids_app.running.logs import progress_bar
@@ -81,6 +83,8 @@ def apply_to_cohort(
     tables: dict[str, pd.DataFrame] = {}
     if len(native.samples):
         tables |= answer_tables(settings, model, native, cohort.marks)
+    if trained_on is None and settings.readers is not None:
+        tables |= tables_of_readers(settings.readers, model, native)
     if settings.interactions is not None:
         tables |= _interactions(settings, model, cohort)
     about = {
@@ -94,7 +98,7 @@ def apply_to_cohort(
         "TrainedInThisRun": trained_on is not None,
     }
     if trained_on is None:
-        found = _familiar(model, cohort)
+        found = [*_trained_before(model, native), *_familiar(model, cohort)]
     else:
         found = _known_patients(cohort.native.samples, trained_on)
     return Applied(tables, about, [*_from_one_study(model), *found])
@@ -163,6 +167,20 @@ def _from_one_study(model: "DiagnosisModel") -> list[str]:
     table = model.tables.get("diagnosis_studies")
     text = "" if table is None else one_study_text(table)
     return [f"Model {model.name}. {text}"] if text else []
+
+
+def _trained_before(model: "DiagnosisModel", native: "NativeScores") -> list[str]:
+    """Name the samples that equal samples of the training."""
+    from pipelines.diagnosis.application.reading import trained_samples
+
+    known = native.samples.index[trained_samples(model, native)]
+    if not len(known):
+        return []
+    return [
+        f"{len(known)} sample(s) have the scores, age and sex of samples that model {model.name} "
+        f"was trained on: {enumerate_labels(known)}. Their answers say nothing about how good it "
+        "is."
+    ]
 
 
 def _familiar(model: "DiagnosisModel", cohort: HarmonizedCohort) -> list[str]:

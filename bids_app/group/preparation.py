@@ -9,6 +9,7 @@ from bids_app.files.provenance import refuse_other_results, run_info
 from bids_app.group.application import check_interactions, open_diagnosis_model
 from bids_app.group.cohort import HarmonizedCohort, harmonization_options, harmonize
 from bids_app.group.gathering import Gathered, Sources, describe, gather
+from bids_app.group.readers import check_readers
 from bids_app.group.study_maps import read_study_maps
 from bids_app.group.training import TrainingPlan, check_training, plan_training, training_protocol
 from bids_app.options.settings import Settings
@@ -34,7 +35,10 @@ def prepare_cohort(
 ) -> tuple[HarmonizedCohort, TrainingPlan | None]:
     """Harmonize a cohort as asked for, or as a model wants it; plan the training, if any."""
     if model is not None:
-        return harmonize(gathered, model.ensemble.harmonization), None
+        cohort = harmonize(gathered, model.ensemble.harmonization)
+        if settings.readers is not None:
+            check_readers(settings.readers, model, cohort.native)
+        return cohort, None
     options = harmonization_options(settings)
     if settings.train is not None:
         options = training_protocol(settings).harmonization(options)

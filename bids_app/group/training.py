@@ -12,9 +12,9 @@ from bids_app.errors import AppError, ExitCode
 from bids_app.files.containment import require_inside
 from bids_app.files.group_files import MODELS
 from bids_app.files.reading import checksum, read_text
-from bids_app.files.tables import read_tsv
 from bids_app.group.cohort import HarmonizedCohort
 from bids_app.group.findings import said_figures
+from bids_app.group.readers import readers_of_training
 from bids_app.options.settings import Settings
 from bids_app.running.executors import open_executor
 from bids_app.running.logs import LOGGER, progress_bar
@@ -78,7 +78,7 @@ def plan_training(settings: Settings, cohort: HarmonizedCohort) -> TrainingPlan:
 
     protocol = training_protocol(settings)
     selected = training_cohort(cohort.native, cohort.labels, protocol.minimum_samples)
-    readers = _read_readers(settings.readers, selected)
+    readers = readers_of_training(settings.readers, selected)
     if settings.interactions is not None and settings.interactions not in selected.classes:
         raise AppError(
             f"--interactions {settings.interactions} is no diagnosis that is trained on.",
@@ -157,26 +157,6 @@ def training_protocol(settings: Settings) -> "Protocol":
         return load_profile(settings.profile, **changed)
     except DataError as error:
         raise AppError(f"Training protocol: {error.message}", ExitCode.USAGE, error.hint) from error
-
-
-def _read_readers(path: Path | None, selected: "Cohort") -> "pd.DataFrame | None":
-    """Read the answers of readers."""
-    from pipelines.diagnosis.evaluation.reader_answers import read_answers
-    from pipelines.diagnosis.evaluation.readers import find_cases
-
-    if path is None:
-        return None
-    table = read_tsv(path).rename(
-        columns={"participant_id": "participant", "session_id": "session"}
-    )
-    for column, prefix in (("participant", "sub-"), ("session", "ses-")):
-        if column in table:
-            table[column] = table[column].str.strip().str.removeprefix(prefix).replace("n/a", "")
-    try:
-        find_cases(read_answers(table, selected.classes), selected.native.samples)
-    except DataError as error:
-        raise AppError(f"{path}: {error.message}", ExitCode.BAD_DATA, error.hint) from error
-    return table
 
 
 def _evaluate(

@@ -280,11 +280,13 @@ class Settings:
                 ExitCode.USAGE,
                 "Use letters, digits, '-' and '_'.",
             )
-        if self.readers is not None and self.train is None:
-            raise AppError(
-                "--readers compares with a model in training.", ExitCode.USAGE, "Add --train NAME."
-            )
         if self.diagnosis_model is None:
+            if self.readers is not None and self.train is None:
+                raise AppError(
+                    "--readers compares with a model.",
+                    ExitCode.USAGE,
+                    "Add --train NAME or --diagnosis-model PATH.",
+                )
             if self.interactions is not None and self.train is None:
                 raise AppError(
                     "--interactions needs a model.",

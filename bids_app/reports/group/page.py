@@ -59,7 +59,7 @@ def render_group(content: GroupContent) -> str:
             tables["group_trace"], summary["Harmonization"]["options"], words
         ),
         "audit": audit_view(tables["group_audit"]) if "group_audit" in tables else None,
-        "performance": performance_view(evaluation, words),
+        "performance": performance_view(_with_readers(evaluation, tables), words),
         "patients": patients,
         **_explanation(content, patients, words),
         "methods": _methods(summary),
@@ -67,6 +67,15 @@ def render_group(content: GroupContent) -> str:
         "files": _files(content, words["files"]),
     }
     return render("group/page.html", variables)
+
+
+def _with_readers(
+    evaluation: "Mapping[str, pd.DataFrame]", tables: "Mapping[str, pd.DataFrame]"
+) -> "Mapping[str, pd.DataFrame]":
+    """Return the tables of an evaluation; if a model was applied, with the readers of this run."""
+    if "group_readers" not in tables:
+        return evaluation
+    return {**evaluation, "readers": tables["group_readers"]}
 
 
 @cache

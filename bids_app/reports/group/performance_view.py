@@ -264,7 +264,7 @@ def _readers(table: "pd.DataFrame | None") -> FigureTable | None:
         FigureRow(
             f"{row['reader']}, first {row['k']:g}",
             [
-                f"{100 * row['accuracy']:.0f} %",
+                f"{100 * row['accuracy']:.0f}{_spread(row)} %",
                 f"{100 * row['model_accuracy']:.0f} %",
                 f"{row['n_cases']:g}",
                 f"{row['n_missing']:g}",
@@ -273,6 +273,13 @@ def _readers(table: "pd.DataFrame | None") -> FigureTable | None:
         for row in table.to_dict("records")
     ]
     return FigureTable(["Reader", "Model", "Cases", "Missing answers"], rows)
+
+
+def _spread(row: Mapping[Any, Any]) -> str:
+    """Return the SD between readers, or between the members of the model."""
+    if row["kind"] not in {"readers", "model"} or not np.isfinite(row["sd"]):
+        return ""
+    return f" ± {100 * row['sd']:.0f}"
 
 
 def _flags(tables: "Mapping[str, pd.DataFrame]") -> FigureTable | None:

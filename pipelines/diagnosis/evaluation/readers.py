@@ -59,7 +59,9 @@ def match_cases(
     return ReadCases(truth, probabilities_read, row)
 
 
-def find_cases(answers: ReaderAnswers, samples: pd.DataFrame) -> tuple[Int64, Int64]:
+def find_cases(
+    answers: ReaderAnswers, samples: pd.DataFrame, *, hint: str = ""
+) -> tuple[Int64, Int64]:
     """Find the samples that were read.
 
     Parameters
@@ -68,6 +70,8 @@ def find_cases(answers: ReaderAnswers, samples: pd.DataFrame) -> tuple[Int64, In
         From :func:`pipelines.diagnosis.evaluation.reader_answers.read_answers`.
     samples : DataFrame
         Samples with the case columns of the answers.
+    hint : str
+        Which samples can be cases, for messages.
 
     Returns
     -------
@@ -94,10 +98,7 @@ def find_cases(answers: ReaderAnswers, samples: pd.DataFrame) -> tuple[Int64, In
     ):
         if problem.any():
             case = ", ".join(f"{name} {wanted[name][problem].iloc[0]}" for name in keys)
-            raise DataError(
-                f"the case {case} of the table of readers {what}",
-                "Cases are samples that are trained on: with a diagnosis that is frequent enough.",
-            )
+            raise DataError(f"the case {case} of the table of readers {what}", hint)
     found = wanted["_row"].to_numpy(dtype=np.int64)
     numbered = wanted[keys].assign(_case=np.arange(len(wanted)))
     row = answers.cases[keys].merge(numbered, on=keys, how="left")["_case"]

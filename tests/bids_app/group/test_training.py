@@ -23,10 +23,13 @@ from bids_app.group.training import (
 from bids_app.options.listing import listing
 from bids_app.options.settings import Settings
 from bids_app.version import __version__
+from pipelines.diagnosis.simulation.score_files import score_files
+from pipelines.diagnosis.simulation.simulate import simulate_cohort
 from pipelines.diagnosis.training import nested
 from tests.bids_app.reports.html_page import parse
 from tests.bids_app.score_study import write_study
 from tests.bids_app.small_training import DIAGNOSES, die, never, options, read
+from tools.simulate_cohort import write_dataset
 
 
 def test_an_interrupted_training_goes_on_and_leaves_no_checkpoint(trained: Path) -> None:
@@ -54,6 +57,36 @@ def test_readers_are_compared_on_their_cases(trained: Path) -> None:
     first = table[(table["reader"] == "anna") & (table["k"] == 1)].iloc[0]
     assert (first["accuracy"], first["n_cases"]) == (1.0, 1)
     assert "Readers and model on the same cases" in (trained / "group.html").read_text()
+
+
+def test_a_stored_model_is_compared_with_readers_on_new_cases_only(
+    cohort: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = score_files(simulate_cohort(samples=130, least_patients=2, seed=9))["simulated-FF"]
+    write_dataset(tmp_path / "new", "simulated-FF", dataset, {"samples": 130, "seed": 9})
+    known = dataset.participants.set_index("participant_id")["diagnosis"]
+    scores = next(iter(dataset.scores.values()))
+    chosen = scores[scores["participant_id"].map(known) == "DYSF"].head(2)
+    rows = [f"{row.participant_id}\t{row.session_id}\tDUX4\tDYSF" for row in chosen.itertuples()]
+    table = "reader\tparticipant_id\tsession_id\trank1\trank2\n"
+    (tmp_path / "readers.tsv").write_text(table + "".join(f"eva\t{row}\n" for row in rows))
+    model = ["--diagnosis-model", str(trained / "models" / "first")]
+    command = ["group", *model, "--omp-nthreads", "1", "--readers"]
+    out = tmp_path / "out"
+    assert main([str(tmp_path / "new"), str(out), *command, str(tmp_path / "readers.tsv")]) == 0
+    found = read(out / "group_readers.tsv").set_index(["reader", "k"])
+    assert found.loc[("eva", 1), "accuracy"] == 0
+    assert found.loc[("eva", 2), "accuracy"] == 1
+    assert (found.loc[("model", 1), "n_cases"], found.loc[("model", 3), "accuracy"]) == (2, 1)
+    assert np.isfinite(found.loc[("model", 1), "sd"])
+    answers = read(out / "group_reader_cases.tsv")
+    assert set(answers["kind"]) == {"reader", "model"}
+    assert "between members of the model" in (out / "group.html").read_text()
+    capsys.readouterr()
+    again = [str(cohort / "studies" / "simulated-FF"), str(tmp_path / "other"), *command]
+    assert main([*again, str(cohort / "readers.tsv")]) == ExitCode.BAD_DATA
+    assert "was trained on: the model would remember its answer" in capsys.readouterr().err
+    assert not list((tmp_path / "other").glob("group*"))
 
 
 @pytest.mark.parametrize(
