@@ -75,11 +75,16 @@ def studies_section(model: DiagnosisModel) -> Iterator[str]:
         return
     studies = model.tables["diagnosis_studies"]
     first = overall.iloc[0]
+    others = (
+        "The others could not be: no other study has their diagnosis, or their patient was tested "
+        "in another study. "
+        if first["n_samples"] < studies["samples"].sum()
+        else ""
+    )
     yield (
         f"Every study was tested by an ensemble trained without it: {first['n_samples']} of "
         f"{studies['samples'].sum()} samples, {first['n_classes']} of {len(studies)} diagnoses. "
-        "The others could not be: no other study has their diagnosis, or their patient was tested "
-        "in another study. Hyper-parameters were chosen with all studies, which favours the "
+        f"{others}Hyper-parameters were chosen with all studies, which favours the "
         "figures a little."
     )
     yield ""
