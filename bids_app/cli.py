@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from bids_app.errors import AppError, ExitCode
-from bids_app.options.kinds import BY_NAME, NAMED_FOLDERS
+from bids_app.options.kinds import BY_NAME, NAME_OR_PATH, NAMED_FOLDERS
 from bids_app.options.option import Option
 from bids_app.options.parser import asks_for_list, build_list_parser, build_parser, print_error
+from bids_app.options.paths import absolute_path
 from bids_app.options.settings import OPTIONS, Settings
 from bids_app.running.signals import INTERRUPTED, unwind_on_signals
 
@@ -96,7 +97,7 @@ def _from_file(given: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     from bids_app.options.config_file import read_config_file
 
-    return read_config_file(given["config_file"])
+    return read_config_file(absolute_path(given["config_file"], "--config-file"))
 
 
 def _from_flags(option: Option, value: Any) -> Any:
@@ -132,10 +133,18 @@ def _complete(option: Option, value: Any) -> Any:
     if option.kind.prefix:
         from bids_app.dataset.labels import parse_labels
 
-        return tuple(parse_labels(value, option.kind.prefix))
+        files = [f"@{_path(option, Path(v[1:]))}" if v.startswith("@") else v for v in value]
+        return tuple(parse_labels(files, option.kind.prefix))
     if option.kind in BY_NAME:
-        return {name: path.expanduser().absolute() for name, path in value.items()}
-    return value.expanduser().absolute() if isinstance(value, Path) else value
+        return {name: _path(option, path) for name, path in value.items()}
+    if option.kind is NAME_OR_PATH:
+        _path(option, Path(value))  # it stays as it is: a name, unless there is such a path
+    return _path(option, value) if isinstance(value, Path) else value
+
+
+def _path(option: Option, given: Path) -> Path:
+    links = ExitCode.CANNOT_CREATE if option.written else ExitCode.INPUT_MISSING
+    return absolute_path(given, option.flag if option.flags else option.name.upper(), links)
 
 
 def _check_level(given: Mapping[str, Any]) -> None:
@@ -153,7 +162,10 @@ def _check_level(given: Mapping[str, Any]) -> None:
 
 def _check_folders(settings: Settings) -> None:
     """Refuse folders that would mix inputs with results."""
-    bids_dir, output_dir = settings.bids_dir.resolve(), settings.output_dir.resolve()
+    # Not Path.resolve, which gives up on links that go round in circles.
+    bids_dir, output_dir = (
+        Path(os.path.realpath(folder)) for folder in (settings.bids_dir, settings.output_dir)
+    )
     if output_dir == bids_dir:
         raise AppError(
             f"The output folder is the dataset itself: {output_dir}.",
@@ -167,7 +179,9 @@ def _check_folders(settings: Settings) -> None:
             ExitCode.USAGE,
             "The order is: run.py BIDS_DIR OUTPUT_DIR {participant,group} [options].",
         )
-    if settings.work_dir is not None and settings.work_dir.resolve().is_relative_to(bids_dir):
+    if settings.work_dir is not None and Path(os.path.realpath(settings.work_dir)).is_relative_to(
+        bids_dir
+    ):
         raise AppError(
             f"The work folder {settings.work_dir} lies inside the dataset.",
             ExitCode.USAGE,
@@ -206,11 +220,16 @@ def _list(arguments: Sequence[str]) -> int:
     from bids_app.options.listing import listing
 
     options = build_list_parser().parse_args(arguments)
+    paths = {
+        option.name: _path(option, given)
+        for option in OPTIONS
+        if isinstance(given := getattr(options, option.name, None), Path)
+    }
     text = listing(
         options.list,
         as_json=options.json,
-        registry=options.model_registry,
-        diagnosis_models=options.diagnosis_model,
+        registry=paths.get("model_registry"),
+        diagnosis_models=paths.get("diagnosis_model"),
     )
     try:
         print(text, flush=True)

@@ -4,29 +4,14 @@ import difflib
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bids_app.errors import AppError, ExitCode
+from bids_app.options.bounded_yaml import parse_yaml
 from bids_app.options.settings import OPTIONS
+from pipelines.errors import quoted, shortened
+from pipelines.files import open_file
 
-
-class _UniqueKeys(yaml.SafeLoader):
-    """Refuses what YAML forbids and PyYAML allows: a key that stands twice in a mapping."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: dict[tuple[str, Any], int] = {}
-        for key, _ in node.value:
-            line = key.start_mark.line + 1
-            # A merge (<<) may stand several times; lists as keys are refused below.
-            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
-                continue
-            first = seen.setdefault((key.tag, key.value), line)
-            if first != line:
-                raise yaml.MarkedYAMLError(
-                    problem=f"{key.value!r} in line {line} stands in line {first} already",
-                    problem_mark=key.start_mark,
-                )
-        return super().construct_mapping(node, deep)
+# Far more than settings need; PyYAML takes some seconds for as much.
+_MOST_BYTES = 200_000
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
@@ -45,20 +30,10 @@ def read_config_file(path: Path) -> dict[str, Any]:
     Raises
     ------
     AppError
-        ``INPUT_MISSING`` if the file cannot be read; ``USAGE`` if it is no YAML mapping, names an
-        unknown setting, holds a value of the wrong kind or a key twice.
+        ``INPUT_MISSING`` if the file cannot be read; ``USAGE`` if it is no YAML mapping or larger
+        than settings are, names an unknown setting, holds a value of the wrong kind or a key twice.
     """
-    try:
-        # S506 is about loaders that can make any object; this one makes what SafeLoader makes.
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
-    except (OSError, UnicodeDecodeError) as error:
-        raise AppError(
-            f"The configuration file {path} cannot be read: {error}.",
-            ExitCode.INPUT_MISSING,
-            "Check the path given to --config-file; in a container, mount its folder.",
-        ) from error
-    except yaml.YAMLError as error:
-        raise AppError(f"{path} is not valid YAML: {error}", ExitCode.USAGE) from error
+    content = _parsed(_text_of(path), path)
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -66,6 +41,36 @@ def read_config_file(path: Path) -> dict[str, Any]:
             f"{path} must hold 'key: value' lines, not a {type(content).__name__}.", ExitCode.USAGE
         )
     return {str(key): _convert(str(key), value, path) for key, value in content.items()}
+
+
+def _text_of(path: Path) -> str:
+    try:
+        with open_file(path) as stream:
+            content = stream.read(_MOST_BYTES + 1)
+        if len(content) <= _MOST_BYTES:
+            return content.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AppError(
+            f"The configuration file {path} cannot be read: {error}.",
+            ExitCode.INPUT_MISSING,
+            "Check the path given to --config-file; in a container, mount its folder.",
+        ) from error
+    raise AppError(
+        f"{path} holds more than {_MOST_BYTES // 1000} kB, which is no file of settings.",
+        ExitCode.USAGE,
+        "Keep settings only; a long list of labels can be a file: participant_label: '@FILE'.",
+    )
+
+
+def _parsed(text: str, path: Path) -> Any:
+    try:
+        return parse_yaml(text)
+    except ValueError as error:
+        raise AppError(
+            f"{path} is not valid YAML: {error}.",
+            ExitCode.USAGE,
+            "Write 'key: value' lines; docs/usage.md has an example.",
+        ) from error
 
 
 def _convert(key: str, value: Any, path: Path) -> Any:
@@ -76,11 +81,16 @@ def _convert(key: str, value: Any, path: Path) -> Any:
         raise AppError(f"{path} cannot set {key!r}.", ExitCode.USAGE, hint)
     if key not in options:
         known = sorted(option.name for option in OPTIONS if option.in_file)
-        near = difflib.get_close_matches(key, known, n=1)
+        near = difflib.get_close_matches(shortened(key), known, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"Known settings: {known}."
-        raise AppError(f"{path} names an unknown setting {key!r}.", ExitCode.USAGE, hint)
+        raise AppError(f"{path} names an unknown setting {quoted(key)}.", ExitCode.USAGE, hint)
     try:
         return options[key].kind.from_file(value)
     except ValueError as error:
-        message = f"{path}: {key} cannot be {value!r}."
+        message = f"{path}: {key} cannot be {_shown(value)}."
         raise AppError(message, ExitCode.USAGE, str(error)) from error
+
+
+def _shown(value: Any) -> str:
+    """Return what a message shows of a value: of a long one, the beginning."""
+    return shortened(repr(value))

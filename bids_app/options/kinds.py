@@ -11,10 +11,17 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+from pipelines.errors import quoted
+
 # What names of folders, studies and models are made of.
 NAME = r"[A-Za-z0-9_-]+"
 
 _MEMORY_UNITS = {"MB": 1e-3, "GB": 1.0, "TB": 1e3}
+# More than any computer has.
+_MOST_MEMORY_GB = 1e9
+
+# What 32 bits hold: libraries take seeds and counts up to it.
+_HIGHEST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -59,13 +66,20 @@ def _single(
 
 
 def whole_number(lowest: int) -> Kind:
-    """Return the kind of whole numbers from `lowest` on."""
+    """Return the kind of whole numbers from `lowest` on, as far as 32 bits hold them."""
     wanted = f"a whole number of at least {lowest}"
 
     def from_text(text: str) -> int:
-        if not text.isdecimal() or int(text) < lowest:
-            raise ValueError(f"{text!r} is not {wanted}")
-        return int(text)
+        digits = text.lstrip("0") or "0"
+        if text.isdecimal() and len(digits) > len(str(_HIGHEST)):
+            number = _HIGHEST + 1  # int() refuses thousands of digits
+        else:
+            number = int(digits) if text.isdecimal() else -1
+        if number > _HIGHEST:
+            raise ValueError(f"{quoted(text)} is more than {_HIGHEST}")
+        if number < lowest:
+            raise ValueError(f"{quoted(text)} is not {wanted}")
+        return number
 
     return _single(from_text, int, f"Write {wanted}, without quotes.", lowest=lowest)
 
@@ -102,21 +116,24 @@ def _boolean(value: Any) -> bool:
 def _memory(text: str) -> float:
     """Convert ``16GB`` to gigabytes; a bare number is refused: tools disagree about its meaning."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([MGT]B)\s*", text, flags=re.IGNORECASE)
-    if match is None or float(match[1]) <= 0:
-        raise ValueError(f"{text!r} is not an amount of memory with a unit, such as 16GB or 800MB")
-    return float(match[1]) * _MEMORY_UNITS[match[2].upper()]
+    amount = 0.0 if match is None else float(match[1]) * _MEMORY_UNITS[match[2].upper()]
+    if not 0 < amount <= _MOST_MEMORY_GB:
+        raise ValueError(
+            f"{quoted(text)} is not an amount of memory with a unit, such as 16GB or 800MB"
+        )
+    return amount
 
 
 def _device(text: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
-        raise ValueError(f"{text!r} is not auto, cpu, cuda or cuda:N")
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", text):
+        raise ValueError(f"{quoted(text)} is not auto, cpu, cuda or cuda:N")
     return text
 
 
 def _named_folder(text: str) -> tuple[str, Path]:
     name, equals, folder = text.partition("=")
     if not (equals and name and folder):
-        raise ValueError(f"{text!r} is not of the form NAME=PATH")
+        raise ValueError(f"{quoted(text)} is not of the form NAME=PATH")
     return name, Path(folder)
 
 
@@ -131,7 +148,7 @@ def _file_of_study(text: str) -> tuple[str, Path]:
     name, equals, path = text.partition("=")
     if equals and re.fullmatch(NAME, name):
         if not path:
-            raise ValueError(f"{text!r} is not of the form NAME=PATH")
+            raise ValueError(f"{quoted(text)} is not of the form NAME=PATH")
         return name, Path(path)
     if not text:
         raise ValueError("The path is empty")

@@ -53,4 +53,4 @@ class Attack:
 
 def table(attacks: Iterable[Attack]) -> Any:
     """Make a test of every row."""
-    return pytest.mark.parametrize("attack", attacks, ids=lambda attack: attack.name)
+    return pytest.mark.parametrize("attack", list(attacks), ids=lambda attack: attack.name)
