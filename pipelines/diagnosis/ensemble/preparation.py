@@ -98,6 +98,7 @@ class Preparation:
         filled = _impute(self.reference, scaled, neighbours)
         for array in filled.values():
             for column in self.categorical:
+                # The value most of the neighbours have; docs/methods.md says why not the mean.
                 zero, one = (np.array([0.0, 1.0]) - self.mean[column]) / self.sd[column]
                 array[:, column] = np.where(array[:, column] >= (zero + one) / 2, one, zero)
         return filled
