@@ -265,7 +265,7 @@ def _readers(table: "pd.DataFrame | None") -> FigureTable | None:
             f"{row['reader']}, first {row['k']:g}",
             [
                 f"{100 * row['accuracy']:.0f}{_spread(row)} %",
-                f"{100 * row['model_accuracy']:.0f} %",
+                _percent(row["model_accuracy"]),
                 f"{row['n_cases']:g}",
                 f"{row['n_missing']:g}",
             ],
@@ -273,6 +273,11 @@ def _readers(table: "pd.DataFrame | None") -> FigureTable | None:
         for row in table.to_dict("records")
     ]
     return FigureTable(["Reader", "Model", "Cases", "Missing answers"], rows)
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent; a dash where there is none, as for a reader of no case."""
+    return f"{100 * share:.0f} %" if np.isfinite(share) else "–"
 
 
 def _spread(row: Mapping[Any, Any]) -> str:

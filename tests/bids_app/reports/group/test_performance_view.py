@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app.reports.group.page import group_words
-from bids_app.reports.group.performance_view import performance_view
+from bids_app.reports.group.performance_view import _readers, performance_view
 from pipelines.diagnosis.evaluation.evaluate import EvaluationOptions, evaluate
 
 
@@ -58,3 +58,16 @@ def test_performance_is_that_of_the_evaluation() -> None:
     assert uncalibrated is not None
     assert uncalibrated.calibrated.endswith("averaged as they are: not calibrated.")
     assert performance_view({}, group_words()) is None
+
+
+def test_the_random_classifier_has_no_model_to_compare_with() -> None:
+    row = {"kind": "chance", "k": 1.0, "accuracy": 0.05, "sd": np.nan, "n_cases": 14.0}
+    readers = pd.DataFrame(
+        [
+            {**row, "reader": "random classifier", "model_accuracy": np.nan, "n_missing": 0.0},
+            {**row, "reader": "A", "kind": "reader", "model_accuracy": 0.5, "n_missing": 1.0},
+        ]
+    )
+    table = _readers(readers)
+    assert table is not None
+    assert [row.cells[:2] for row in table.rows] == [["5 %", "–"], ["5 %", "50 %"]]
