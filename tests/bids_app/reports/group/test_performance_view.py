@@ -58,6 +58,32 @@ def test_performance_is_that_of_the_evaluation() -> None:
     assert uncalibrated is not None
     assert uncalibrated.calibrated.endswith("averaged as they are: not calibrated.")
     assert performance_view({}, group_words()) is None
+    assert view is not None
+    assert view.one_study == ""
+    assert [row.name for row in view.classes.rows] == ["A", "B"]
+    studies = pd.DataFrame(
+        {"diagnosis": ["A", "B"], "studies": [1, 2], "only_study": ["north", None]}
+    )
+    without = evaluation.tables["classes"].assign(value=0.25)
+    told = performance_view(
+        {**plain, "diagnosis_studies": studies, "studies_classes": without}, group_words()
+    )
+    assert told is not None
+    assert told.one_study.startswith("In one study only: A (north).")
+    assert [row.name for row in told.classes.rows] == ["A †", "B"]
+    assert told.classes.columns[-1] == "Sensitivity, study left out"
+    assert [row.cells[-1] for row in told.classes.rows] == ["0.25", "0.25"]
+
+
+def test_spread_between_readers_and_between_members_is_shown() -> None:
+    rows = [("anna", "reader", 0.1), ("mean of readers", "readers", 0.05), ("model", "model", 0.2)]
+    table = pd.DataFrame(rows, columns=["reader", "kind", "sd"]).assign(
+        k=1, accuracy=0.5, model_accuracy=[0.75, 0.75, np.nan], n_cases=14, n_missing=0
+    )
+    shown = _readers(table)
+    assert shown is not None
+    assert [row.cells[0] for row in shown.rows] == ["50 %", "50 ± 5 %", "50 ± 20 %"]
+    assert [row.cells[1] for row in shown.rows] == ["75 %", "75 %", "–"]
 
 
 def test_the_random_classifier_has_no_model_to_compare_with() -> None:
