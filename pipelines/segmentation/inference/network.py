@@ -37,7 +37,10 @@ def plan_of_checkpoint(files: ModelFiles) -> NetworkPlan:
 
 
 def empty_network(plan: NetworkPlan, source: str) -> torch.nn.Module:
-    """Return the network of a plan without memory for its weights, however many there are."""
+    """Return the network of a plan without memory for its weights, however many there are.
+
+    It is one that makes logits of a tile.
+    """
     from dynamic_network_architectures.architectures import unet
 
     architecture = plan.architecture
@@ -46,7 +49,7 @@ def empty_network(plan: NetworkPlan, source: str) -> torch.nn.Module:
         for keyword, name in architecture.operations.items()
     }
     try:
-        with torch.device("meta"), warnings.catch_warnings():
+        with torch.device("meta"), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             module: torch.nn.Module = getattr(unet, architecture.network)(
                 input_channels=plan.n_channels,
@@ -54,6 +57,10 @@ def empty_network(plan: NetworkPlan, source: str) -> torch.nn.Module:
                 **{**architecture.sizes, "deep_supervision": False},
                 **operations,
             )
+            tile = torch.empty(1, plan.n_channels, *plan.patch_size)
+            found = module.eval()(tile).shape  # computes shapes only
+        if found != (1, plan.n_classes, *plan.patch_size):
+            raise ValueError(f"it makes {tuple(found)} of {tuple(tile.shape)}")
     except Exception as error:
         raise ModelError(
             f"The architecture {architecture.network} of {source} cannot be built: {error}.",

@@ -327,6 +327,15 @@ def test_network_of_a_newer_version(checkpoint, tmp_path):
     assert "another version of dynamic-network-architectures than 0." in caught.value.hint
 
 
+def test_network_that_does_not_fit_its_patch(checkpoint, tmp_path):
+    content = plans()
+    keywords = content["configurations"]["2d"]["architecture"]["arch_kwargs"]
+    keywords["kernel_sizes"] = [[2, 2], [3, 3]]
+    folder = write_model(tmp_path, checkpoint, **{"plans.json": content})
+    with pytest.raises(ModelError, match=r"architecture PlainConvUNet .* cannot be built"):
+        load_segmenter(opened(folder, tmp_path), device="cpu", backend="torch")
+
+
 def test_huge_networks_take_no_memory_before_their_weights_fit(checkpoint, tmp_path):
     content = plans()
     keywords = content["configurations"]["2d"]["architecture"]["arch_kwargs"]
