@@ -7,11 +7,12 @@ EXAMPLE_OUTPUT := build/example
 # Simulated scores, for the group level of the example: no person stands behind them.
 EXAMPLE_SCORES := build/simulated_scores
 
-.PHONY: help example environment test lint format docs clean
+.PHONY: help example environment test kills lint format docs clean
 
 help:
 	@echo "make example  run both levels on bids_example/ and say where the reports are"
 	@echo "make test     run the test suite"
+	@echo "make kills    kill 60 runs at random moments and run them again (about an hour)"
 	@echo "make lint     style, format and types"
 	@echo "make docs     pages of the code of pipelines, in build/docs"
 
@@ -44,6 +45,9 @@ example: environment
 
 test: $(VENV)/.test-installed
 	$(BIN)/python -m pytest
+
+kills: $(VENV)/.test-installed
+	$(BIN)/python -m tests.hostile.kills --kills 60
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check .
