@@ -69,8 +69,8 @@ class ScoreTable:
         Raises
         ------
         DataError
-            If there is no score, a sample has scores on two scales, or one muscle and side of a
-            sample has two scores.
+            If there is no score, a sample has scores on two scales, one muscle and side of a sample
+            has two scores, or a whole muscle has one beside that of a side.
         """
         if scores.empty:
             raise DataError("There is no score in the table.", "Check that it holds more than n/a.")
@@ -79,6 +79,7 @@ class ScoreTable:
         long.insert(0, "sample", pd.Series(_sample_names(long), index=long.index))
         _check_scales(long)
         _check_twice(long)
+        _check_whole_beside_sides(long)
         table = cls(long, _samples(long))
         return table if people is None else table.with_people(people)
 
@@ -221,6 +222,27 @@ def _check_twice(long: pd.DataFrame) -> None:
             f"{_more(int(twice.sum()) - 1, 'score')}.",
             "Keep one row per participant and session, and one column per muscle and side.",
         )
+
+
+def _check_whole_beside_sides(long: pd.DataFrame) -> None:
+    """Refuse a score of a whole muscle beside one of its sides: which is meant, nobody can tell."""
+    whole = long["side"] == "mean"
+    if whole.all() or not whole.any():
+        return
+    keys = ["sample", "muscle"]
+    sides = long.loc[~whole, keys].drop_duplicates()
+    both = long[whole].merge(sides, on=keys)
+    if both.empty:
+        return
+    row = both.iloc[0]
+    same = (long["sample"] == row["sample"]) & (long["muscle"] == row["muscle"])
+    side = long[same & ~whole].iloc[0]
+    raise DataError(
+        f"{row['source']}, row {row['row']}, column {quoted(row['column'])}: {row['muscle']} of "
+        f"{shortened(row['sample'])} has a score of the whole muscle beside one of its "
+        f"{side['side']} side (column {quoted(side['column'])}){_more(len(both) - 1, 'score')}.",
+        "Keep either the sides or the whole muscle; of one scored on one side, that side.",
+    )
 
 
 def _samples(long: pd.DataFrame) -> pd.DataFrame:

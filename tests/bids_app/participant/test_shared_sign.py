@@ -14,6 +14,7 @@ from bids_app.cli import main
 from bids_app.errors import ExitCode
 from bids_app.participant import echo_series
 from bids_app.participant.shared_sign import is_open, scan_origin, settled_signs
+from bids_app.running import executors
 from pipelines.water_fat.separation.decision import PhaseSign
 from tests.bids_app.participant.test_echo_series import ECHOES_MS, FIELD_T, echo_images
 from tests.bids_app.small_dataset import make_label_maps, write_image
@@ -91,6 +92,8 @@ def test_a_thigh_settles_a_hand(
         return replace(separate(*scan, options=options), phase_sign=found)
 
     monkeypatch.setattr(echo_series, "separate", sure_of_the_second)
+    # Processes of their own would know nothing of this function.
+    monkeypatch.setattr(executors, "_ProcessExecutor", lambda *_: executors._run_here)
     command = [str(tmp_path / "in"), str(tmp_path / "out"), "participant", "--nprocs", "1"]
     command += ["--derivatives", f"truth={tmp_path / 'truth'}"]
     assert main(command) == ExitCode.OK

@@ -49,6 +49,20 @@ def test_a_sample_has_one_scale() -> None:
         ScoreTable.from_long(rows)
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_whole_muscle_has_no_score_beside_that_of_a_side(side: str) -> None:
+    whole = {"side": "mean", "column": "soleus", "row": 2}
+    with pytest.raises(DataError) as error:
+        ScoreTable.from_long(long(whole, {"side": side, "column": "soleus_x", "row": 2}))
+    assert error.value.message == (
+        "f.tsv, row 2, column 'soleus': soleus of st/sub-p has a score of the whole muscle beside "
+        f"one of its {side} side (column 'soleus_x')."
+    )
+    # Another muscle, and another person, may be scored otherwise.
+    ScoreTable.from_long(long(whole, {"side": side, "muscle": "gracilis"}))
+    ScoreTable.from_long(long(whole, {"side": side, "participant": "q"}))
+
+
 def test_a_muscle_and_side_has_one_score() -> None:
     with pytest.raises(DataError) as error:
         ScoreTable.from_long(long({}, {"row": 3, "column": "soleus_L"}))
