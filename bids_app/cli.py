@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bids_app.errors import AppError, ExitCode
+from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.options.kinds import BY_NAME, NAME_OR_PATH, NAMED_FOLDERS
 from bids_app.options.option import Option
 from bids_app.options.parser import asks_for_list, build_list_parser, build_parser, print_error
 from bids_app.options.paths import absolute_path
 from bids_app.options.settings import OPTIONS, Settings
 from bids_app.running.signals import INTERRUPTED, unwind_on_signals
+from bids_app.running.streams import drop_output, open_closed_streams
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,18 +33,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code, see ``docs/exit-codes.md``.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    open_closed_streams()
     try:
-        if asks_for_list(arguments):
-            return _list(arguments)
-        settings = parse_settings(arguments)
-        _limit_threads(settings)
-        return int(_run(settings))
+        with as_app_errors():
+            return int(_answer(arguments))
     except AppError as error:
         print_error(error)
         return int(error.exit_code)
     except KeyboardInterrupt:
         print(INTERRUPTED, file=sys.stderr)
         return int(ExitCode.TRY_AGAIN)
+
+
+def _answer(arguments: list[str]) -> ExitCode:
+    """Do what the arguments ask for."""
+    try:
+        if asks_for_list(arguments):
+            code = _list(arguments)
+        else:
+            settings = parse_settings(arguments)
+            _limit_threads(settings)
+            code = _run(settings)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        drop_output()
+        return ExitCode.OK
+    except OSError:
+        drop_output()
+        raise
+    return code
 
 
 def _run(settings: Settings) -> ExitCode:
@@ -215,7 +233,7 @@ def _limit_threads(settings: Settings) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
-def _list(arguments: Sequence[str]) -> int:
+def _list(arguments: Sequence[str]) -> ExitCode:
     """Answer ``--list`` without the positional arguments."""
     from bids_app.options.listing import listing
 
@@ -231,8 +249,5 @@ def _list(arguments: Sequence[str]) -> int:
         registry=paths.get("model_registry"),
         diagnosis_models=paths.get("diagnosis_model"),
     )
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return int(ExitCode.OK)
+    print(text)
+    return ExitCode.OK

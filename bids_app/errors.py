@@ -17,6 +17,9 @@ from pipelines.errors import (
     PipelineError,
 )
 
+LIST_ITEM = "\n- "
+"""What stands before each of several problems in a message."""
+
 
 class ExitCode(IntEnum):
     """What the process returns; the last line of the log names the same code."""

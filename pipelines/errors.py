@@ -41,6 +41,19 @@ class MissingPackageError(PipelineError):
     """A package that belongs to an extra is needed and not installed."""
 
 
+def escaped(text: str) -> str:
+    """Return a text with everything escaped that is not printed: it can break no line of a log."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else _escape(sign) for sign in text)
+
+
+def _escape(sign: str) -> str:
+    if "\udc80" <= sign <= "\udcff":  # a byte of a file name that is no UTF-8
+        return f"\\x{ord(sign) - 0xDC00:02x}"
+    return sign.encode("unicode_escape").decode("ascii")
+
+
 def shortened(text: object) -> str:
     """Return what a message shows of somebody's text: of a long one, the beginning."""
     whole = str(text)

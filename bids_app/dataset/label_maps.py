@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from bids_app.dataset.file_names import parse_name
 from bids_app.dataset.naming import FileName
 from bids_app.dataset.scans import Session, Stack
-from bids_app.dataset.sessions import FilesByFolder, images_in, inherited, parse_name
+from bids_app.dataset.sessions import FilesByFolder, images_in, inherited
 from bids_app.dataset.tree import MOUNT_HINT, list_folder, session_files
 from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.files.reading import read_text

@@ -1,22 +1,18 @@
 """What a MIDS or BIDS tree holds: Dataset -> Session -> Stack -> Scan.
 
-The only module that imports pybids. Names are read with pybids and our entity file
-``mids_entities.json``, one file at a time and relative to the dataset. A ``BIDSLayout`` is
-not made, on purpose: it walks whole datasets, stops at the first damaged sidecar anywhere, and
-takes entities from the folders above the dataset too (in ``/data/ses-2019/mids`` every file would
-be of session 2019).
+A ``BIDSLayout`` of pybids is not made, on purpose: it walks whole datasets, stops at the first
+damaged sidecar anywhere, and takes entities from the folders above the dataset too (in
+``/data/ses-2019/mids`` every file would be of session 2019).
 """
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
-from importlib.resources import as_file, files
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+from bids_app.dataset.file_names import parse_name
 from bids_app.dataset.filters import Filters
 from bids_app.dataset.labels import enumerate_labels
-from bids_app.dataset.naming import DEFAULT_PART, FileName, normalize_suffix, rule_for
+from bids_app.dataset.naming import DEFAULT_PART, normalize_suffix, rule_for
 from bids_app.dataset.scans import ScanFile, Session, group_stacks
 from bids_app.dataset.series_pairing import pair_series
 from bids_app.dataset.tree import (
@@ -260,20 +256,6 @@ class Dataset:
         )
 
 
-@lru_cache(maxsize=4096)
-def parse_name(path: PurePosixPath) -> FileName:
-    """Read the entities of a file from its path relative to the dataset."""
-    from bids.layout import parse_file_entities
-
-    entities = dict(parse_file_entities(f"/{path}", config=_entity_config()))
-    return FileName(
-        suffix=entities.pop("suffix", ""),
-        datatype=entities.pop("datatype", None),
-        extension=entities.pop("extension", ""),
-        entities=entities,
-    )
-
-
 def images_in(files_by_folder: FilesByFolder, session_folder: Path) -> list[PurePosixPath]:
     """Return the NIfTI images in and below the folder of a session."""
     return [
@@ -333,12 +315,3 @@ def _is_image(name: str) -> bool:
 
 def _stem(name: str) -> str:
     return name.partition(".")[0]
-
-
-@cache
-def _entity_config() -> Any:
-    """Load our entity file as a pybids configuration."""
-    from bids.layout import Config
-
-    with as_file(files(__package__) / "mids_entities.json") as path:
-        return Config.load(str(path))

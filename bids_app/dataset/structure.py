@@ -15,13 +15,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from bids_app.dataset.file_names import parse_name
 from bids_app.dataset.labels import enumerate_labels
-from bids_app.dataset.sessions import Dataset, parse_name
+from bids_app.dataset.sessions import Dataset
 from bids_app.dataset.tree import PARTICIPANT_PREFIX, SESSION_PREFIX, labels_in, list_folder
-from bids_app.errors import AppError, ExitCode, as_app_errors
+from bids_app.errors import LIST_ITEM, AppError, ExitCode, as_app_errors
 from bids_app.files.reading import read_text
 from bids_app.files.sidecars import read_json_file
 from bids_app.session_id import SessionId
+from pipelines.errors import escaped
 from pipelines.text_table import read_text_rows
 
 # How many problems one message lists.
@@ -63,8 +65,8 @@ def check_structure(dataset: Dataset, sessions: Iterable[SessionId]) -> list[str
             problems += _misplaced(dataset, session)
     if problems:
         more = len(problems) - _MOST_LISTED
-        end = f"\nand {more} more" if more > 0 else ""
-        listed = "".join(f"\n- {problem}" for problem in problems[:_MOST_LISTED])
+        end = f"; and {more} more" if more > 0 else ""
+        listed = "".join(LIST_ITEM + escaped(problem) for problem in problems[:_MOST_LISTED])
         raise AppError(
             f"The dataset {dataset.root} has {len(problems)} problem(s):{listed}{end}",
             ExitCode.INVALID_DATASET,

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from bids_app.dataset.file_names import parse_name
 from bids_app.dataset.label_maps import ONE_STRUCTURE
 from bids_app.dataset.naming import entity_keys
-from bids_app.dataset.sessions import FilesByFolder, inherited, parse_name
+from bids_app.dataset.sessions import FilesByFolder, inherited
 from bids_app.dataset.tree import MOUNT_HINT, list_folder
 from bids_app.errors import AppError, ExitCode
 from pipelines.anatomy.label_maps import label_map_names

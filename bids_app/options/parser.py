@@ -6,15 +6,17 @@ Nothing heavy is imported here, so that ``--help`` and mistakes answer at once.
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, NoReturn
 
-from bids_app.errors import AppError, ExitCode
+from bids_app.errors import LIST_ITEM, AppError, ExitCode
 from bids_app.options.option import Option
 from bids_app.options.settings import OPTIONS
 from bids_app.options.spellings import usual_spellings
 from bids_app.version import __version__
+from pipelines.errors import escaped
 
 DESCRIPTION = """\
 MyoMIDS: from ORMIR-MIDS muscle Dixon scans to per-muscle fat fractions, quality checks and a
@@ -121,8 +123,11 @@ class _Parser(argparse.ArgumentParser):
 
 def print_error(error: AppError) -> None:
     """Print what is wrong, what to do, and the exit code as the last line."""
-    print(f"myomids: error: {error.message}", file=sys.stderr)
-    if error.hint:
-        print(f"myomids: hint: {error.hint}", file=sys.stderr)
+    # A message may hold a list; no other line of it is ours.
+    message = LIST_ITEM.join(escaped(part) for part in error.message.split(LIST_ITEM))
     code = ExitCode(error.exit_code)
-    print(f"myomids: exit code {int(code)} ({code.name})", file=sys.stderr)
+    with suppress(OSError):  # nobody reads it
+        print(f"myomids: error: {message}", file=sys.stderr)
+        if error.hint:
+            print(f"myomids: hint: {escaped(error.hint)}", file=sys.stderr)
+        print(f"myomids: exit code {int(code)} ({code.name})", file=sys.stderr, flush=True)

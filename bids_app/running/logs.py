@@ -7,11 +7,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from bids_app.errors import AppError, ExitCode
 from bids_app.running.signals import ignore_signals
+from pipelines.errors import escaped
 from pipelines.progress import Progress
 
 LOGGER = logging.getLogger("myomids")
@@ -28,6 +30,17 @@ def new_run_id() -> str:
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + uuid.uuid4().hex[:8]
 
 
+class _OneLine(logging.Formatter):
+    """Makes one line of a record, whatever names it holds, and one of each line of a traceback."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - of the library
+        return escaped(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - of the library
+        lines = super().formatException(ei).splitlines()
+        return "\n".join(f"  | {escaped(line)}" for line in lines)
+
+
 def start_logging(verbosity: int, log_file: Path | None = None) -> None:
     """Send messages to the terminal and, if given, to a file.
 
@@ -40,7 +53,7 @@ def start_logging(verbosity: int, log_file: Path | None = None) -> None:
         File that several processes may append to.
     """
     terminal = logging.StreamHandler(sys.stderr)
-    terminal.setFormatter(logging.Formatter("%(levelname)-7s %(message)s"))
+    terminal.setFormatter(_OneLine("%(levelname)-7s %(message)s"))
     terminal.setLevel(_LEVELS[min(verbosity, 2)])
     if verbosity < len(_LEVELS) - 1:
         terminal.addFilter(_of_libraries_only_errors)
@@ -50,7 +63,7 @@ def start_logging(verbosity: int, log_file: Path | None = None) -> None:
     if log_file is not None:
         log_file.parent.mkdir(parents=True, exist_ok=True)
         to_file = logging.FileHandler(log_file, encoding="utf-8")
-        to_file.setFormatter(logging.Formatter(_FILE_FORMAT))
+        to_file.setFormatter(_OneLine(_FILE_FORMAT))
         handlers.append(to_file)
     # Third-party debug output is noise even with -vv.
     logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)

@@ -1,5 +1,6 @@
 """The command line: what is accepted, what is refused, and in which words."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -185,3 +186,29 @@ def test_every_setting_has_a_flag_and_every_flag_a_setting() -> None:
     other = {"help", "version", "list", "json"}
     only_in_file = {"dask_cluster", "harmonization_options", "training"}
     assert (flags - other) | only_in_file == set(Settings.__dataclass_fields__)
+
+
+def test_names_in_errors_can_neither_break_nor_forge_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "a\nmyomids: exit code 0 (OK)\x1b[2K"
+    assert main([str(missing), str(tmp_path / "out"), "participant"]) == ExitCode.INPUT_MISSING
+    lines = capsys.readouterr().err.splitlines()
+    shown = rf"{tmp_path}/a\nmyomids: exit code 0 (OK)\x1b[2K"
+    assert lines[0] == f"myomids: error: The dataset {shown} does not exist."
+    assert [line for line in lines if line.startswith("myomids: exit")] == [
+        "myomids: exit code 66 (INPUT_MISSING)"
+    ]
+
+
+def test_an_unforeseen_fault_of_the_disk_has_its_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(settings: Settings) -> ExitCode:
+        raise OSError(errno.EIO, "Input/output error", str(settings.bids_dir))
+
+    monkeypatch.setattr("bids_app.cli._run", fail)
+    assert main([str(tmp_path), str(tmp_path / "out"), "participant"]) == ExitCode.IO_FAILURE
+    assert capsys.readouterr().err.splitlines()[0] == (
+        f"myomids: error: Reading or writing failed: Input/output error ({tmp_path})."
+    )

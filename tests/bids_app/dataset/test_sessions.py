@@ -7,9 +7,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from bids_app.dataset.file_names import parse_name
 from bids_app.dataset.filters import Filters
 from bids_app.dataset.inputs import FatFractionMap, WaterFatPair, select_inputs, session_inputs
-from bids_app.dataset.sessions import Dataset, inherited, parse_name
+from bids_app.dataset.sessions import Dataset, inherited
 from bids_app.errors import AppError, ExitCode
 from bids_app.session_id import SessionId
 from tests.bids_app.mids_tree import make_tree, water_and_fat

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bids_app.errors import AppError, ExitCode
 from bids_app.running.logs import LOGGER, log_error, log_exit_code, new_run_id, start_logging
+from pipelines.errors import escaped
 
 
 @pytest.fixture(autouse=True)
@@ -187,3 +190,42 @@ def test_run_names_sort_by_time_and_never_repeat(monkeypatch: pytest.MonkeyPatch
     assert all(re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{8}", name) for name in names)
     monkeypatch.setattr(time, "gmtime", lambda: time.struct_time((2024, 2, 29, 23, 5, 9, 0, 0, 0)))
     assert new_run_id().startswith("20240229T230509Z-")
+
+
+FORGED = "a\nERROR   exit code 0 (OK)\r\x1b[2Kb\udcffc\u2028d"
+HARMLESS = r"a\nERROR   exit code 0 (OK)\r\x1b[2Kb\xffc\u2028d"
+
+
+def test_names_can_neither_break_nor_forge_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start_logging(0, tmp_path / "run.log")
+    log_error(AppError(f"{FORGED} is broken.", ExitCode.BAD_DATA, f"Mend {FORGED}."))
+    shown = capsys.readouterr().err.splitlines()
+    assert shown == [
+        f"ERROR   {HARMLESS} is broken.",
+        f"ERROR   hint: Mend {HARMLESS}.",
+        "ERROR   exit code 65 (BAD_DATA)",
+    ]
+    kept = (tmp_path / "run.log").read_text(encoding="utf-8").splitlines()
+    assert [line.partition("myomids: ")[2] for line in kept] == [line[8:] for line in shown]
+
+
+def test_a_traceback_forges_no_record(tmp_path: Path) -> None:
+    start_logging(0, tmp_path / "run.log")
+    try:
+        raise ValueError(FORGED)
+    except ValueError:
+        LOGGER.debug("unforeseen error", exc_info=True)
+    first, *others = (tmp_path / "run.log").read_text(encoding="utf-8").split("\n")
+    assert first.endswith("DEBUG   myomids: unforeseen error")
+    assert all(line.startswith("  | ") for line in others if line)
+    assert any("exit code 0 (OK)" in line for line in others)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_one_printed_line(text: str) -> None:
+    shown = escaped(text)
+    assert shown.isprintable()
+    assert len(shown.splitlines()) <= 1
+    assert shown == text or not text.isprintable()
