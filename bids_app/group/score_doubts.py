@@ -182,8 +182,11 @@ def missing_lowest_grades(scores: "pd.DataFrame") -> list[str]:
     return sentences
 
 
-def likely_duplicates(table: "ScoreTable") -> list[str]:
-    """Name samples of different patients that may be of one person under two labels."""
+def likely_duplicates(table: "ScoreTable", *, names: bool = True) -> list[str]:
+    """Name samples of different patients that may be of one person under two labels.
+
+    Without `names` they are counted only, for texts that leave the house with a model.
+    """
     from pipelines.harmonization.duplicates import MOST_SAMPLES, find_duplicates
     from pipelines.harmonization.scaling import scale_to_percent, side_mean
     from pipelines.harmonization.scores.native import to_native
@@ -198,9 +201,11 @@ def likely_duplicates(table: "ScoreTable") -> list[str]:
     pairs = find_duplicates(native.samples, side_mean(percent))
     if not pairs:
         return []
-    listed = enumerate_labels(f"{first} = {second}" for first, second in pairs)
+    listed = ""
+    if names:
+        listed = f": {enumerate_labels(f'{first} = {second}' for first, second in pairs)}"
     return [
         f"{len(pairs)} pair(s) of samples of different patients have equal scores and may be of "
-        f"one person under two labels: {listed}. A model would be tested on patients it was "
+        f"one person under two labels{listed}. A model would be tested on patients it was "
         "trained on; give each person one patient_id in all studies, or leave the copies out."
     ]

@@ -15,6 +15,7 @@ from bids_app.files.reading import checksum, read_text
 from bids_app.group.cohort import HarmonizedCohort
 from bids_app.group.findings import said_figures
 from bids_app.group.readers import readers_of_training
+from bids_app.group.score_doubts import likely_duplicates, missing_lowest_grades
 from bids_app.options.settings import Settings
 from bids_app.running.executors import open_executor
 from bids_app.running.logs import LOGGER, progress_bar
@@ -131,6 +132,7 @@ def train(
         **evaluation.tables,
         **without_studies,
         **tables,
+        **_data_doubts(cohort),
         "importance": _importance(cohort, nested),
     }
     model = build_model(
@@ -144,6 +146,15 @@ def train(
         long_names=cohort.gathered.long_names,
     )
     return model, selected.native.samples.index
+
+
+def _data_doubts(cohort: HarmonizedCohort) -> "dict[str, pd.DataFrame]":
+    """Return as a table of the model what makes its data doubtful, if anything; it names nobody."""
+    import pandas as pd
+
+    table = cohort.gathered.table
+    sentences = [*missing_lowest_grades(table.scores), *likely_duplicates(table, names=False)]
+    return {"data_doubts": pd.DataFrame({"text": sentences})} if sentences else {}
 
 
 def training_protocol(settings: Settings) -> "Protocol":

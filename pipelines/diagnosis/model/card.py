@@ -20,7 +20,7 @@ from pipelines.harmonization.scores.regrouping import default_regrouping
 _ORIGIN = {
     "simulated": "**simulated patients** (invented patterns; nothing here says how the method does "
     "on real ones)",
-    "real": "real patients",
+    "real": "patients, real as far as the data say",
 }
 _BALANCE = {
     "smote-nc": "SMOTE-NC oversampling of every class, in training folds only",
@@ -85,6 +85,12 @@ def _data(model: DiagnosisModel) -> Iterator[str]:
     yield ""
     yield f"Origin: {_ORIGIN[model.origin]}. {_count(model, 'all')}."
     yield ""
+    doubts = model.tables.get("data_doubts")
+    if doubts is not None and len(doubts):
+        yield "**Doubts about these data.** All figures below rest on them."
+        yield ""
+        yield from (f"- {plain(text)}" for text in doubts["text"])
+        yield ""
     groups = {"diagnosis": "Diagnosis", "scale": "Scale", "sex": "Sex", "age_band": "Age, years",
               "sides": "Sides", "study": "Study"}  # fmt: skip
     for group, title in groups.items():

@@ -54,6 +54,9 @@ def test_copies_of_patients_are_named_with_what_to_do(monkeypatch: pytest.Monkey
     assert sentence.startswith("2 pair(s) of samples of different patients have equal scores")
     assert f"{chosen[0]} = copy/sub-" in sentence
     assert "patient_id" in sentence
+    (nameless,) = likely_duplicates(both, names=False)
+    assert nameless.startswith(sentence.partition(": ")[0] + ". A model would be tested on")
+    assert chosen[0] not in nameless
     monkeypatch.setattr(duplicates, "MOST_SAMPLES", 100)
     (sentence,) = likely_duplicates(both)
     assert sentence.startswith("Patients who stand under two labels were not looked for")

@@ -44,6 +44,17 @@ def test_figures_are_those_of_the_evaluation(model):
     assert f"| sex: F | {women['n_samples'].iloc[0]} |" in text
 
 
+def test_doubts_about_the_data_stand_above_all_figures(model):
+    assert "Doubts about these data" not in model_card(model)
+    doubts = pd.DataFrame(
+        {"text": ["8 pair(s) have equal scores.", "f.tsv: <b>0-4</b> is stated."]}
+    )
+    text = model_card(replace(model, tables={**model.tables, "data_doubts": doubts}))
+    assert "\n- 8 pair(s) have equal scores.\n" in text
+    assert "<b>" not in text
+    assert text.index("Doubts about these data") < text.index("Balanced accuracy")
+
+
 def test_averaged_probabilities_are_not_called_calibrated(model):
     text = model_card(replace(model, ensemble=replace(model.ensemble, combine="probabilities")))
     assert "**Not calibrated**: the probabilities of the members are averaged" in text
@@ -59,7 +70,7 @@ def test_tables_are_well_formed(model):
 
 def test_real_patients_are_named_so_and_protected(model):
     text = model_card(replace(model, origin="real"))
-    assert "Trained on real patients" in text
+    assert "Trained on patients, real as far as the data say" in text
     assert "**Treat the folder as patient data**" in text
     assert "simulated" not in text.replace("simulated-", "")
 
