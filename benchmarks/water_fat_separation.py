@@ -46,6 +46,15 @@ SWAPPED_PPM, SWAPPED_POINTS = 1.2, 30.0
 # Protocols and spectra of the limbs of other kinds, and the share of their muscle (%) from which on
 # water and fat count as exchanged.
 DECISIONS = ("3pt-3T-in-opposed", "3pt-1.5T", "6pt-3T-short")
+# The same for magnitudes without phase, of three to six echoes.
+MAGNITUDE_DECISIONS = (
+    "3pt-3T-in-opposed",
+    "3pt-1.5T",
+    "3pt-3T-short",
+    "4pt-3T",
+    "5pt-1.5T-uneven",
+    "6pt-3T-short",
+)
 DECISION_SPECTRA = ("ismrm-6", "hamilton-9", "measured")
 LARGEST_EXCHANGED = 10.0
 QUICK = ("3pt-3T-in-opposed", "6pt-3T-short")
@@ -166,7 +175,9 @@ def print_decisions() -> int:
     for kind in KINDS:
         for phase in (True, False):
             counts = dict.fromkeys(("right", "unsure", "wrong", "warned", "plain"), 0)
-            cases = [(s, n, r) for s in DECISION_SPECTRA for n in DECISIONS for r in (False, True)]
+            names = DECISIONS if phase else MAGNITUDE_DECISIONS
+            signs = (False, True) if phase else (False,)
+            cases = [(s, n, r) for s in DECISION_SPECTRA for n in names for r in signs]
             for spectrum, name, reverse in cases:
                 protocol = PROTOCOLS[name]
                 phantom = make_limb(kind, field_strength_t=protocol.field_strength_t)
@@ -180,7 +191,7 @@ def print_decisions() -> int:
                 counts["warned"] += levels.get("water_fat_decision") == "warn"
                 shell = result.swaps["shell_ff"].median()
                 counts["plain"] += (shell >= FAT_FROM) != exchanged
-            wrong_in_all += counts["wrong"] if phase else 0
+            wrong_in_all += counts["wrong"]
             print(
                 f"{kind:14}{'yes' if phase else 'no':>7}{len(cases):7}{counts['right']:7}"
                 f"{counts['unsure']:8}{counts['wrong']:7}{counts['warned']:8}{counts['plain']:13}"

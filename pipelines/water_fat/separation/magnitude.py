@@ -58,8 +58,8 @@ def separate_magnitude(
     decided = (
         "the residual decided between water and fat"
         if overdetermined
-        else "three magnitudes cannot decide between water and fat; the layer under the skin, bone "
-        "marrow and what continues them were taken for fat"
+        else "three magnitudes cannot decide between water and fat; what is commoner at its place "
+        "was taken: lean muscle, fat under the skin, marrow, and what continues them"
     )
     return Solution(
         method="multi-echo magnitude fit",
@@ -75,7 +75,7 @@ def separate_magnitude(
         residual=None,
         notes=(
             f"{model.echoes} magnitude echoes without phase: magnitude fit; {decided}.",
-            *(decision.notes if decision is not None else ()),
+            *decision.notes,
         ),
     )
 

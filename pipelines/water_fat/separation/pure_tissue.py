@@ -59,10 +59,30 @@ class Contradictions:
     not_fat: Bool
 
 
-def find_contradictions(
-    power: Float32, count: Index, model: EchoModel, noise: float
-) -> Contradictions:
-    """Find the blocks whose magnitudes only water or only fat can have.
+@dataclass(frozen=True)
+class Deviations:
+    """How far each block is from water and from fat, squared, in units of its variance.
+
+    Attributes
+    ----------
+    water, fat : ndarray of shape (blocks,)
+    speaks : ndarray of bool, shape (blocks,)
+        Whether all echoes are above the noise.
+    """
+
+    water: Float32
+    fat: Float32
+    speaks: Bool
+
+    @property
+    def log_odds(self) -> Float32:
+        """Log odds for water by the echoes of each block; 0 where noise hides them."""
+        odds: Float32 = np.where(self.speaks, (self.fat - self.water) / 2, 0)
+        return odds
+
+
+def deviations(power: Float32, count: Index, model: EchoModel, noise: float) -> Deviations:
+    """Fit the blocks from both sides.
 
     `power` is (echoes, blocks); `count` is (blocks,).
     """
@@ -75,9 +95,20 @@ def find_contradictions(
         _deviation(logarithm, variance.astype(np.float32), model, side)
         for side in (WATER_SIDE, FAT_SIDE)
     )
+    return Deviations(water, fat, speaks)
+
+
+def find_contradictions(
+    power: Float32, count: Index, model: EchoModel, noise: float
+) -> Contradictions:
+    """Find the blocks whose magnitudes only water or only fat can have.
+
+    `power` is (echoes, blocks); `count` is (blocks,).
+    """
+    found = deviations(power, count, model, noise)
     return Contradictions(
-        speaks & (water - fat > CONTRADICTION) & (fat < STILL_FITS),
-        speaks & (fat - water > CONTRADICTION) & (water < STILL_FITS),
+        found.speaks & (found.water - found.fat > CONTRADICTION) & (found.fat < STILL_FITS),
+        found.speaks & (found.fat - found.water > CONTRADICTION) & (found.water < STILL_FITS),
     )
 
 

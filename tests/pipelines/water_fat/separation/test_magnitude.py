@@ -5,8 +5,14 @@ import numpy as np
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.water_fat.separation.separate import separate
-from tests.pipelines.water_fat.multi_echo_phantom import MARROW, SUBCUTANEOUS
+from pipelines.water_fat.separation.separate import SeparationResult, separate
+from tests.pipelines.water_fat.limb_kinds import KINDS, make_limb
+from tests.pipelines.water_fat.multi_echo_phantom import (
+    MARROW,
+    PROTOCOLS,
+    SUBCUTANEOUS,
+    signal,
+)
 from tests.pipelines.water_fat.separation.conftest import MakeScan
 
 
@@ -34,6 +40,41 @@ def test_three_magnitudes_keep_muscle_lean_and_call_known_fat_fat(make_scan: Mak
     for level in (60, 70, 80, 90):
         assert result.doubtful[(scan.phantom.ff == level) & (labels >= 10)].mean() > 0.9
     assert any("three magnitudes cannot decide" in note for note in result.notes)
+
+
+def decided_by_magnitudes(
+    kind: str, name: str, spectrum: str = "ismrm-6"
+) -> tuple[SeparationResult, float]:
+    """Return the separation of a limb's magnitudes and the share of its muscle off by 30 points."""
+    protocol = PROTOCOLS[name]
+    limb = make_limb(kind, field_strength_t=protocol.field_strength_t, slices=3)
+    echoes = np.abs(500 * signal(limb, protocol.echo_times_ms, spectrum=spectrum))
+    result = separate(echoes, None, protocol.echo_times_ms, limb.affine, protocol.field_strength_t)
+    muscle = np.isin(limb.labels, limb.muscles) & np.isfinite(result.ff)
+    return result, float((np.abs(result.ff - limb.ff)[muscle] > 30).mean())
+
+
+@pytest.mark.parametrize("name", ["3pt-3T-in-opposed", "3pt-1.5T", "4pt-3T", "6pt-3T-short"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_magnitudes_of_every_limb_are_right_or_undecided(kind: str, name: str) -> None:
+    result, wrong = decided_by_magnitudes(kind, name, "hamilton-9")
+    check = {c.name: c for c in result.checks}["water_fat_decision"]
+    assert check.level == ("warn" if result.decided else "fail")
+    assert wrong < 0.1 or not result.decided
+
+
+@pytest.mark.parametrize("name", ["3pt-3T-in-opposed", "4pt-3T", "6pt-3T-short"])
+@pytest.mark.parametrize("kind", ["thigh", "thin shell", "no shell", "calf"])
+def test_lean_limbs_are_decided_whatever_their_layer(kind: str, name: str) -> None:
+    result, wrong = decided_by_magnitudes(kind, name)
+    assert result.decided
+    assert wrong < 0.06
+
+
+@pytest.mark.parametrize("name", ["3pt-3T-in-opposed", "4pt-3T", "6pt-3T-short"])
+def test_muscle_that_fat_has_replaced_is_undecided_if_the_spectrum_differs(name: str) -> None:
+    result, _ = decided_by_magnitudes("fat replaced", name, "measured")
+    assert not result.decided
 
 
 def test_magnitude_fits_are_flagged(make_scan: MakeScan) -> None:
