@@ -20,13 +20,13 @@ from pipelines.arrays import Array, UInt16
 from pipelines.errors import PipelineError
 from pipelines.geometry import resample, same_grid, to_canonical
 from pipelines.quality import Check
-from pipelines.water_fat.dixon import DixonResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.segmentation.catalogue.model_files import ModelFiles
     from pipelines.segmentation.inference.predict import Segmenter
+    from pipelines.water_fat.dixon import DixonResult
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ class LabelSource:
         self,
         session: Session,
         stack: Stack,
-        dixon: DixonResult,
+        dixon: "DixonResult",
     ) -> Labelling:
         """Label the muscles of a stack on the grid of its fat fraction."""
         labelling = self._label(session, stack, dixon)
         claims = check_name_claims(stack.entities, labelling.labels, labelling.parts)
         return replace(labelling, checks=(*labelling.checks, *claims))
 
-    def _label(self, session: Session, stack: Stack, dixon: DixonResult) -> Labelling:
+    def _label(self, session: Session, stack: Stack, dixon: "DixonResult") -> Labelling:
         """Label a stack with the model, or read its label map."""
         if self.model is not None:
             return _segment(self, dixon)
@@ -123,7 +123,7 @@ def prepare_labels(settings: Settings, work_dir: Path, threads: int) -> LabelSou
     return LabelSource(settings, model, work_dir, threads)
 
 
-def _segment(source: LabelSource, dixon: DixonResult) -> Labelling:
+def _segment(source: LabelSource, dixon: "DixonResult") -> Labelling:
     """Label a stack with the model."""
     from pipelines.segmentation.review.review import Tissue
     from pipelines.segmentation.segment import segment
@@ -156,7 +156,7 @@ def _segment(source: LabelSource, dixon: DixonResult) -> Labelling:
     )
 
 
-def _segmentation_images(dixon: DixonResult) -> dict[str, Array]:
+def _segmentation_images(dixon: "DixonResult") -> dict[str, Array]:
     """Return the images a model may segment.
 
     A fat fraction map alone becomes a pair of images with constant sum inside the body, which is
@@ -187,7 +187,7 @@ def _load_segmenter(source: LabelSource) -> "Segmenter":
     return _loaded[key]
 
 
-def _read(found: LabelMap, settings: Settings, dixon: DixonResult) -> Labelling:
+def _read(found: LabelMap, settings: Settings, dixon: "DixonResult") -> Labelling:
     """Read a label map made elsewhere and translate its values to ours."""
     from pipelines.segmentation.review.review import Tissue, review_given_labels
     from pipelines.segmentation.sides.splitting import split_sides

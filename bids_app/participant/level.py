@@ -18,7 +18,6 @@ from bids_app.options.settings import Settings
 from bids_app.participant.completion import SessionTask
 from bids_app.participant.dry_run import dry_run
 from bids_app.participant.labelling import LabelSource, prepare_labels
-from bids_app.participant.session import process_session, rewrite_report
 from bids_app.participant.shared_sign import is_open, settled_signs
 from bids_app.running.executors import open_executor
 from bids_app.running.logged_run import run_logged
@@ -139,7 +138,7 @@ def _settle_signs(
     LOGGER.info("%d session(s) again, with the sign of the phase that others show", len(chosen))
     tasks = (SessionTask(again(session), settings, source, settled) for session in chosen)
     second = {}
-    for outcome in execute(process_session, tasks, lost=_lost):
+    for outcome in execute(_process, tasks, lost=_lost):
         _record(settings, outcome)
         second[outcome.session] = outcome
     return [second.get(outcome.session, outcome) for outcome in outcomes]
@@ -155,13 +154,27 @@ def _work(
 ) -> tuple[Callable[[SessionTask], Outcome], LabelSource]:
     """Return what is done with a session, and where its labels come from."""
     if settings.reports_only:
-        return rewrite_report, LabelSource(settings, None, work_dir, workers.threads)
+        return _rewrite, LabelSource(settings, None, work_dir, workers.threads)
     if settings.diagnosis_model is not None:
         from bids_app.participant.diagnosis import session_model
 
         # A model that cannot be used ends the run, not each session.
         session_model(settings.diagnosis_model)
-    return process_session, prepare_labels(settings, work_dir, workers.threads)
+    return _process, prepare_labels(settings, work_dir, workers.threads)
+
+
+def _process(task: SessionTask) -> Outcome:
+    """Process one session; what it needs is imported where it is processed."""
+    from bids_app.participant.session import process_session
+
+    return process_session(task)
+
+
+def _rewrite(task: SessionTask) -> Outcome:
+    """Write the pages of one session again."""
+    from bids_app.participant.session import rewrite_report
+
+    return rewrite_report(task)
 
 
 def _record(settings: Settings, outcome: Outcome) -> None:
