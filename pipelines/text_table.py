@@ -5,6 +5,7 @@ import io
 import logging
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from gzip import BadGzipFile
 from pathlib import Path
@@ -30,6 +31,11 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]inf", re.IGNORECAS
 # Tabs and ends of lines too: many readers know no quotes.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
+# Far more than any table of people has; each costs time and memory.
+_MOST_COLUMNS = 10_000
+# Columns that a message names.
+_MOST_NAMED = 10
+
 _SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
 
 
@@ -53,9 +59,9 @@ def read_text_table(stream: TextIO, source: str, separator: str = "\t") -> "pd.D
     Raises
     ------
     DataError
-        If the file is empty or no UTF-8 text, has another separator, a column twice or without
-        name, a cell of more than 131,072 characters in quotes, a quotation mark that nothing
-        closes, or rows of other lengths than the header.
+        If the file is empty or no UTF-8 text, has another separator, more than 10,000 columns, one
+        twice or without name, a cell of more than 131,072 characters in quotes, a quotation mark
+        that nothing closes, or rows of other lengths than the header.
     """
     import pandas as pd
 
@@ -200,10 +206,15 @@ def _columns(header: str, source: str, separator: str) -> list[str]:
         raise DataError(
             f"{source}: column {columns.index('') + 1} has no name.", "Name or delete it."
         )
-    twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
+    if len(columns) > _MOST_COLUMNS:
+        raise DataError(
+            f"{source} has {len(columns)} columns; a table may have {_MOST_COLUMNS}.",
+            "A table has one row per participant and session. Check that it is not turned over.",
+        )
+    twice = [name for name, times in Counter(columns).items() if times > 1]
     if twice:
         raise DataError(
-            f"{source} has more than one column {', '.join(map(quoted, twice))}.",
+            f"{source} has more than one column {', '.join(map(quoted, twice[:_MOST_NAMED]))}.",
             "Delete or rename one of them.",
         )
     return columns

@@ -49,7 +49,11 @@ def read_marker(output_dir: Path, session: ResultId) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         raise _damaged(path) from error
-    if not isinstance(marker, dict) or not _is_listing(marker.get("Files", {})):
+    if (
+        not isinstance(marker, dict)
+        or not _is_listing(marker.get("Files", {}))
+        or not _are_refusals(marker.get(REFUSED_STACKS, []))
+    ):
         raise _damaged(path)
     require_own_names(marker.get("Files", {}), _starts(session), path)
     return marker
@@ -94,6 +98,12 @@ def _starts(result: ResultId) -> tuple[str, ...]:
 
 def _is_listing(files: object) -> bool:
     return isinstance(files, dict) and all(isinstance(value, str) for value in files.values())
+
+
+def _are_refusals(stacks: object) -> bool:
+    return isinstance(stacks, list) and all(
+        _is_listing(stack) and {"Stack", "Message", "Hint"} <= stack.keys() for stack in stacks
+    )
 
 
 def _damaged(path: Path) -> AppError:

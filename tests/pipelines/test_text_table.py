@@ -252,3 +252,16 @@ def test_text_that_is_a_number_stays_one(number) -> None:
 
 def test_control_characters_become_spaces() -> None:
     assert cell_text("a\r\nb\x1b\u2028c\t=1") == "a  b  c =1"
+
+
+def test_a_table_of_a_million_columns_is_refused_at_once() -> None:
+    header = "\t".join(f"c{i}" for i in range(1_000_000))
+    with pytest.raises(DataError, match="has 1000000 columns; a table may have 10000"):
+        read_text_table(io.StringIO(header), "wide.tsv")
+
+
+def test_a_message_names_a_few_of_many_columns_that_stand_twice() -> None:
+    header = "\t".join(f"c{i}" for i in [*range(5000), *range(5000)])
+    with pytest.raises(DataError) as caught:
+        read_text_table(io.StringIO(header), "wide.tsv")
+    assert caught.value.message.endswith("'c8', 'c9'.")
