@@ -174,9 +174,22 @@ def _read_json(path: Path) -> tuple[Any, int]:
     """Read a JSON file; also count its NaN and Infinity."""
     hint = "Mend the file with a text editor, or convert the scan again."
     not_finite: list[str] = []
+
+    def number(text: str) -> float | None:
+        if math.isfinite(value := float(text)):
+            return value
+        not_finite.append(text)
+        return None
+
+    def whole(text: str) -> int | None:
+        value = int(text)
+        return value if number(text) is not None else None
+
     try:
-        # list.append returns None, which is the value that NaN and Infinity shall have.
-        return parse_json(read_text(path), parse_constant=not_finite.append), len(not_finite)
+        content = parse_json(
+            read_text(path), parse_constant=number, parse_float=number, parse_int=whole
+        )
+        return content, len(not_finite)
     except json.JSONDecodeError as error:
         raise AppError(
             f"{path} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}.",

@@ -159,3 +159,20 @@ class TestEchoTimes:
         assert f"EchoTime of sub-1_MEGRE.nii.gz {problem}" in caught.value.message
         assert caught.value.exit_code == ExitCode.BAD_DATA
         assert "one value per echo, in milliseconds (MIDS) or seconds (BIDS)" in caught.value.hint
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 400, "NaN"])
+def test_numbers_that_no_computer_holds_are_unknown(tmp_path, number):
+    path = tmp_path / "sub-01_WATER.json"
+    path.write_text(f'{{"EchoTime": {number}, "FlipAngle": 3}}')
+    metadata = read_metadata([path], tmp_path / "sub-01_WATER.nii.gz")
+    assert metadata.fields == {"FlipAngle": 3}
+    assert metadata.flags == (f"{path.name} holds 1 NaN or Infinity, read as unknown.",)
+
+
+def test_a_number_of_5000_digits_is_an_error(tmp_path):
+    path = tmp_path / "sub-01_WATER.json"
+    path.write_text(f'{{"EchoTime": {"9" * 5000}}}')
+    with pytest.raises(AppError, match="cannot be used: Exceeds the limit") as caught:
+        read_json_file(path)
+    assert caught.value.exit_code is ExitCode.BAD_DATA
