@@ -4,7 +4,7 @@ import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
-from bids_app.errors import AppError, ExitCode
+from bids_app.errors import AppError, ExitCode, as_app_errors
 from bids_app.files.derivatives import prepare_output
 from bids_app.files.provenance import write_dataset_files
 from bids_app.options.settings import Settings
@@ -38,9 +38,10 @@ def run_logged(settings: Settings, work: Callable[[Path], ExitCode]) -> ExitCode
     log_file = settings.output_dir / "logs" / f"run-{run_id}.log"
     start_logging(settings.verbosity, log_file)
     try:
-        write_dataset_files(settings)
-        _save_settings(settings, run_id)
-        return work(log_file)
+        with as_app_errors():
+            write_dataset_files(settings)
+            _save_settings(settings, run_id)
+            return work(log_file)
     except AppError as error:
         return log_error(error)
     except Exception:

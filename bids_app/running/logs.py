@@ -70,6 +70,8 @@ def start_logging(verbosity: int, log_file: Path | None = None) -> None:
     for name in _OWN:
         logging.getLogger(name).setLevel(logging.DEBUG)
     logging.captureWarnings(True)
+    # A record that the disk has no space for ends nothing, and is no traceback on the terminal.
+    logging.raiseExceptions = False
 
 
 def _of_libraries_only_errors(record: logging.LogRecord) -> bool:
