@@ -8,7 +8,7 @@ are about as ill, which is what makes the muscles of a patient alike.
 import numpy as np
 import pandas as pd
 
-from pipelines.arrays import Bool, Float64, Int64
+from pipelines.arrays import Float64, Int64
 
 MOST_SAMPLES = 20_000
 """Every pair is looked at: more would take minutes."""
@@ -23,6 +23,9 @@ _GROUP, _MOST_GROUPS = 20, 10
 _MARGIN_BITS = 7.0
 # What is known beside the scores: the same sex, and the same age (years) to a tenth or to a year.
 _SEX_BITS, _SAME_AGE, _AGE_BITS, _ABOUT_AGE, _ABOUT_AGE_BITS = 1.0, 0.1, 6.0, 1.0, 3.0
+# Another sex or age speaks against, but one of 2 ** 7 entries may be wrong or years later: rows that
+# are equal to the last score stay suspicious.
+_OTHER_BITS = -7.0
 _CHUNK = 256
 
 
@@ -40,16 +43,15 @@ def find_duplicates(samples: pd.DataFrame, percent: Float64) -> list[tuple[str, 
     -------
     list of tuple of str
         Names of both samples. All muscles that both have scored are equal, at least five and
-        enough to be no chance; sex and age agree where both know them.
+        enough to be no chance; sex and age count for it or against it where both know them.
     """
     first, second = _equal_pairs(percent)
     patients = pd.factorize(samples["patient"].to_numpy(dtype=object))[0]
     apart = patients[first] != patients[second]
     first, second = first[apart], second[apart]
-    told, contradicted = _people_bits(samples, first, second)
     needed = np.log2(max(len(samples) * (len(samples) - 1) / 2, 1)) + _MARGIN_BITS
-    bits = told + _score_bits(percent, first, second)
-    found = np.flatnonzero(~contradicted & (bits >= needed))
+    bits = _people_bits(samples, first, second) + _score_bits(percent, first, second)
+    found = np.flatnonzero(bits >= needed)
     names = samples.index.to_numpy(dtype=object)
     return [(str(names[first[i]]), str(names[second[i]])) for i in found]
 
@@ -98,13 +100,17 @@ def _severity(percent: Float64) -> Int64:
     return np.asarray(np.searchsorted(edges, mean, side="right"), np.int64)
 
 
-def _people_bits(samples: pd.DataFrame, first: Int64, second: Int64) -> tuple[Float64, Bool]:
-    """Return what sex and age of each pair tell, in bits, and whether they contradict."""
+def _people_bits(samples: pd.DataFrame, first: Int64, second: Int64) -> Float64:
+    """Return what sex and age of each pair tell, in bits; nothing where one is not known."""
     sex = samples["sex"].to_numpy(dtype=object)
     both = pd.notna(sex[first]) & pd.notna(sex[second])
     same_sex = sex[first] == sex[second]
     age = samples["age"].to_numpy(dtype=np.float64, na_value=np.nan)
     apart = np.abs(age[first] - age[second])
-    contradicted = np.asarray((both & ~same_sex) | (apart > _ABOUT_AGE))
-    ages = np.select([apart <= _SAME_AGE, apart <= _ABOUT_AGE], [_AGE_BITS, _ABOUT_AGE_BITS], 0.0)
-    return np.where(both & same_sex, _SEX_BITS, 0.0) + ages, contradicted
+    ages = np.select(
+        [apart <= _SAME_AGE, apart <= _ABOUT_AGE, apart > _ABOUT_AGE],
+        [_AGE_BITS, _ABOUT_AGE_BITS, _OTHER_BITS],
+        0.0,
+    )
+    sexes = np.select([both & same_sex, both], [_SEX_BITS, _OTHER_BITS], 0.0)
+    return np.asarray(sexes + ages, np.float64)
