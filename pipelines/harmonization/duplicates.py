@@ -23,8 +23,8 @@ _GROUP, _MOST_GROUPS = 20, 10
 _MARGIN_BITS = 7.0
 # What is known beside the scores: the same sex, and the same age (years) to a tenth or to a year.
 _SEX_BITS, _SAME_AGE, _AGE_BITS, _ABOUT_AGE, _ABOUT_AGE_BITS = 1.0, 0.1, 6.0, 1.0, 3.0
-# Another sex or age speaks against, but one of 2 ** 7 entries may be wrong or years later: rows that
-# are equal to the last score stay suspicious.
+# Another sex or age speaks against, but one of 2 ** 7 entries may be wrong or years later: rows
+# that are equal to the last score stay suspicious.
 _OTHER_BITS = -7.0
 _CHUNK = 256
 
