@@ -163,20 +163,14 @@ def parse_json(text: str | bytes, **hooks: Callable[[str], object]) -> Any:
     Raises
     ------
     ValueError
-        Saying what is wrong: no UTF-8, no JSON (a :class:`json.JSONDecodeError`), nested too
-        deep, or with a text that UTF-8 cannot hold.
+        Saying what is wrong: no UTF-8, no JSON (a :class:`json.JSONDecodeError`), or nested too
+        deep.
     """
     decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
     try:
-        content = json.loads(decoded, **hooks)  # type: ignore[arg-type]
-        if "\\" in decoded:
-            # Only an escape can stand for half of a character.
-            json.dumps(content, ensure_ascii=False).encode("utf-8")
+        return json.loads(decoded, **hooks)  # type: ignore[arg-type]
     except RecursionError as error:
         raise ValueError("it is nested too deep to read") from error
-    except UnicodeEncodeError as error:
-        raise ValueError("a text in it holds half of a character (\\ud800 to \\udfff)") from error
-    return content
 
 
 def schema_error(content: Any, schema: Mapping[str, Any]) -> str | None:

@@ -189,10 +189,18 @@ def _read_json(path: Path) -> tuple[Any, int]:
         content = parse_json(
             read_text(path), parse_constant=number, parse_float=number, parse_int=whole
         )
+        # Half of a character stands there as an escape; nothing of ours could be written with it.
+        json.dumps(content, ensure_ascii=False).encode("utf-8")
         return content, len(not_finite)
     except json.JSONDecodeError as error:
         raise AppError(
             f"{path} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}.",
+            ExitCode.BAD_DATA,
+            hint,
+        ) from error
+    except UnicodeEncodeError as error:
+        raise AppError(
+            f"{path} cannot be used: a text in it holds half of a character.",
             ExitCode.BAD_DATA,
             hint,
         ) from error

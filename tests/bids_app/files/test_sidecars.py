@@ -176,3 +176,8 @@ def test_a_number_of_5000_digits_is_an_error(tmp_path):
     with pytest.raises(AppError, match="cannot be used: Exceeds the limit") as caught:
         read_json_file(path)
     assert caught.value.exit_code is ExitCode.BAD_DATA
+
+
+@pytest.mark.parametrize("content", ['{"a": "\\ud800"}', '{"\\udfff": 1}'])
+def test_half_of_a_character_is_refused(tmp_path, content):
+    assert "holds half of a character" in refusal(tmp_path, content).message
