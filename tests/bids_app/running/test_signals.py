@@ -185,6 +185,7 @@ def test_handlers_of_others_are_left_alone() -> None:
 
 def test_in_another_thread_nothing_changes() -> None:
     seen = []
+    before = signal.getsignal(signal.SIGTERM)
 
     def work() -> None:
         with unwind_on_signals(lambda: None):
@@ -193,4 +194,4 @@ def test_in_another_thread_nothing_changes() -> None:
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert seen == [signal.SIG_DFL]
+    assert seen == [before]
