@@ -10,8 +10,8 @@ import pandas as pd
 
 from pipelines.arrays import Float64, Int64
 
+# Every pair is looked at: more would take minutes.
 MOST_SAMPLES = 20_000
-"""Every pair is looked at: more would take minutes."""
 
 # Scored muscles that two samples need in common.
 _LEAST_MUSCLES = 5
