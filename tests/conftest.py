@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def signals_of_a_terminal() -> None:
     """Programs that tests start heed signals, also if the suite was started with some ignored.
 
-    Those that run it (``nohup``, jobs in the background) may ignore them, and children inherit that.
+    What runs it (``nohup``, a job in the background) may ignore them, and children inherit that.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
