@@ -9,9 +9,9 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def signals_of_a_terminal() -> None:
-    """Programs that tests start heed signals, also if the suite was started with some ignored.
+    """Tests, and programs that they start, find signals as in a terminal, whatever came before.
 
     What runs it (``nohup``, a job in the background) may ignore them, and children inherit that.
     """
