@@ -54,6 +54,7 @@ class Gathered:
     origins: dict[str, DataOrigin]  # by study: '', 'phantom' or 'simulated'
     long_names: dict[str, str]  # of diagnoses, where a participants.json has them
     doubts: list[str]  # what should be known about the scores before they are used
+    card_doubts: list[str]  # those of a model's card: they name no patient
     # of our own results, empty lists if there are none: every stack, and every measurement
     quality: "list[pd.DataFrame]"
     parts: "list[pd.DataFrame]"
@@ -157,10 +158,11 @@ def gather(sources: Sources, maps: StudyMaps) -> Gathered:
     doubts += [*maps.unused(), *differing]
     doubts += contradictions(table.samples)
     doubts += similar_diagnoses(table.samples["diagnosis"].dropna())
-    doubts += missing_lowest_grades(table.scores)
-    doubts += likely_duplicates(table)
-    told = list(dict.fromkeys(doubts))
-    return Gathered(table, inputs, origins, long_names, told, quality, parts)
+    lowest = missing_lowest_grades(table.scores)
+    copies, nameless_copies = likely_duplicates(table)
+    told = list(dict.fromkeys([*doubts, *lowest, *copies]))
+    for_card = [*lowest, *nameless_copies]
+    return Gathered(table, inputs, origins, long_names, told, for_card, quality, parts)
 
 
 def _check_copies(sources: Sources) -> None:

@@ -182,30 +182,32 @@ def missing_lowest_grades(scores: "pd.DataFrame") -> list[str]:
     return sentences
 
 
-def likely_duplicates(table: "ScoreTable", *, names: bool = True) -> list[str]:
-    """Name samples of different patients that may be of one person under two labels.
+def likely_duplicates(table: "ScoreTable") -> tuple[list[str], list[str]]:
+    """Say which samples of different patients may be of one person under two labels.
 
-    Without `names` they are counted only, for texts that leave the house with a model.
+    Returns the sentences with the samples' names, and without, for texts that leave the house with
+    a model.
     """
     from pipelines.harmonization.duplicates import MOST_SAMPLES, find_duplicates
     from pipelines.harmonization.scaling import scale_to_percent, side_mean
     from pipelines.harmonization.scores.native import to_native
 
     if len(table.samples) > MOST_SAMPLES:
-        return [
+        sentence = (
             f"Patients who stand under two labels were not looked for: {len(table.samples)} "
             f"samples are more than {MOST_SAMPLES}."
-        ]
+        )
+        return [sentence], [sentence]
     native = to_native(table)
     percent = scale_to_percent(native.values, native.samples["scale"].to_numpy(dtype=object))
     pairs = find_duplicates(native.samples, side_mean(percent))
     if not pairs:
-        return []
-    listed = ""
-    if names:
-        listed = f": {enumerate_labels(f'{first} = {second}' for first, second in pairs)}"
-    return [
+        return [], []
+    listed = enumerate_labels(f"{first} = {second}" for first, second in pairs)
+    named, nameless = (
         f"{len(pairs)} pair(s) of samples of different patients have equal scores and may be of "
-        f"one person under two labels{listed}. A model would be tested on patients it was "
+        f"one person under two labels{which}. A model would be tested on patients it was "
         "trained on; give each person one patient_id in all studies, or leave the copies out."
-    ]
+        for which in (f": {listed}", "")
+    )
+    return [named], [nameless]

@@ -15,7 +15,6 @@ from bids_app.files.reading import checksum, read_text
 from bids_app.group.cohort import HarmonizedCohort
 from bids_app.group.findings import said_figures
 from bids_app.group.readers import readers_of_training
-from bids_app.group.score_doubts import likely_duplicates, missing_lowest_grades
 from bids_app.options.settings import Settings
 from bids_app.running.executors import open_executor
 from bids_app.running.logs import LOGGER, progress_bar
@@ -149,11 +148,10 @@ def train(
 
 
 def _data_doubts(cohort: HarmonizedCohort) -> "dict[str, pd.DataFrame]":
-    """Return as a table of the model what makes its data doubtful, if anything; it names nobody."""
+    """Return as a table of the model what makes its data doubtful, if anything."""
     import pandas as pd
 
-    table = cohort.gathered.table
-    sentences = [*missing_lowest_grades(table.scores), *likely_duplicates(table, names=False)]
+    sentences = cohort.gathered.card_doubts
     return {"data_doubts": pd.DataFrame({"text": sentences})} if sentences else {}
 
 

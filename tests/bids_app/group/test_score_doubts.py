@@ -46,17 +46,16 @@ def test_five_grades_without_a_scale_that_fits() -> None:
 
 def test_copies_of_patients_are_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     table = simulate_cohort(samples=150, seed=1).score_table()
-    assert likely_duplicates(table) == []
+    assert likely_duplicates(table) == ([], [])
     chosen = list(table.samples.index[[4, 50]])
     copied = table.scores[table.scores["sample"].isin(chosen)].drop(columns="sample")
     both = ScoreTable.concat([table, ScoreTable.from_long(copied.assign(study="copy"))])
-    (sentence,) = likely_duplicates(both)
+    (sentence,), (nameless,) = likely_duplicates(both)
     assert sentence.startswith("2 pair(s) of samples of different patients have equal scores")
     assert f"{chosen[0]} = copy/sub-" in sentence
     assert "patient_id" in sentence
-    (nameless,) = likely_duplicates(both, names=False)
     assert nameless.startswith(sentence.partition(": ")[0] + ". A model would be tested on")
     assert chosen[0] not in nameless
     monkeypatch.setattr(duplicates, "MOST_SAMPLES", 100)
-    (sentence,) = likely_duplicates(both)
+    (sentence,), _ = likely_duplicates(both)
     assert sentence.startswith("Patients who stand under two labels were not looked for")
