@@ -24,8 +24,12 @@ def connect(self, address, plain=socket.socket.connect):
 socket.getaddrinfo = socket.gethostbyname = socket.create_connection = look_up
 socket.socket.connect = connect
 """
-# What would send caches elsewhere than HOME.
-CACHES = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "TORCH_HOME")
+# What would send caches elsewhere than HOME, or silence openvino-telemetry by itself: it holds its
+# tongue on machines that say they build software.
+DROPPED = (
+    *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "TORCH_HOME"),
+    *("CI", "TF_BUILD", "JENKINS_URL"),
+)
 
 
 class WatchedHome:
@@ -35,7 +39,7 @@ class WatchedHome:
         self.home.mkdir()
         watch.mkdir()
         (watch / "sitecustomize.py").write_text(WATCH)
-        self._environment = {k: v for k, v in os.environ.items() if k not in CACHES} | {
+        self._environment = {k: v for k, v in os.environ.items() if k not in DROPPED} | {
             "HOME": str(self.home),
             "LOOK_UPS": str(self.look_ups),
             "PYTHONPATH": str(watch),
@@ -46,6 +50,7 @@ class WatchedHome:
             [sys.executable, *arguments],
             cwd=self._repository,
             env=self._environment,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
