@@ -170,20 +170,18 @@ def _read(
         header = stream.readline()
         columns = _columns(header, source, separator)
         # Between commas, an empty cell more than the header has may follow a decimal comma.
-        most = len(_cells(header, separator)[0]) if separator == "," else None
+        most = len(_cells(header, separator, source, 1)[0]) if separator == "," else None
         return columns, list(_rows(stream, columns, source, separator, most))
     except UnicodeDecodeError as error:
         raise DataError(
             f"{source} is no text in UTF-8 ({error.reason}).",
             "Save it as text (tab-separated, UTF-8); the workbook of a spreadsheet program is not.",
         ) from error
-    except csv.Error as error:
-        raise DataError(f"{source} cannot be read as a table: {error}.", "Check it.") from error
 
 
 def _columns(header: str, source: str, separator: str) -> list[str]:
     """Read the header line and check it."""
-    cells, is_open = _cells(header.lstrip("\ufeff"), separator)
+    cells, is_open = _cells(header.lstrip("\ufeff"), separator, source, 1)
     columns = [name.strip() for name in cells]
     if is_open:
         raise _never_closed(f"{source}, row 1", columns[-1])
@@ -231,7 +229,7 @@ def _rows(
     for number, line in enumerate(lines, start=2):
         if not line.strip():
             continue
-        row, is_open = _cells(line, separator)
+        row, is_open = _cells(line, separator, source, number)
         if most is not None and len(row) > most:
             raise _ragged(source, number, len(row), len(columns))
         while len(row) > len(columns) and not row[-1].strip():
@@ -247,7 +245,7 @@ def _rows(
         LOGGER.warning("%s: empty cells at the ends of its lines were left out.", source)
 
 
-def _cells(line: str, separator: str) -> tuple[list[str], bool]:
+def _cells(line: str, separator: str, source: str, number: int) -> tuple[list[str], bool]:
     """Split a line; quotes around a cell keep separators in it together.
 
     Returns the cells.
@@ -257,7 +255,13 @@ def _cells(line: str, separator: str) -> tuple[list[str], bool]:
         return text.split(separator), False
     # A cell that is still open at the end of the line would take in the next one.
     reader = csv.reader([text, ""], delimiter=separator)
-    return next(reader), reader.line_num > 1
+    try:
+        return next(reader), reader.line_num > 1
+    except csv.Error as error:
+        raise DataError(
+            f"{source}, row {number} cannot be read as a row of a table: {error}.",
+            "Check its cells and quotation marks.",
+        ) from error
 
 
 def _never_closed(place: str, rest: str) -> DataError:

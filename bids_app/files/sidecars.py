@@ -6,13 +6,14 @@ has the very suffix of its image.
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from bids_app.errors import AppError, ExitCode
-from bids_app.files.reading import read_text
+from bids_app.files.reading import open_input, read_text
 from pipelines.files import parse_json
 from pipelines.sidecar_fields import field_number
 
@@ -21,6 +22,9 @@ from pipelines.sidecar_fields import field_number
 _LAST_ECHO_LIMIT_S = 0.5
 _LAST_ECHO_LIMIT_MS = 500.0
 _FIRST_ECHO_LIMIT_MS = 0.01
+
+# A sidecar has some kB; our summary of a cohort of 100,000 sessions lists inputs of some 25 MB.
+_MOST_BYTES = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,8 @@ def read_json_file(path: Path) -> Any:
     Raises
     ------
     AppError
-        ``BAD_DATA`` with line and column if it is not JSON; as
-        :func:`bids_app.files.reading.read_bytes` if it cannot be read.
+        ``BAD_DATA`` with line and column if it is not JSON, with the size if it has more than
+        64 MB; as :func:`bids_app.files.reading.read_bytes` if it cannot be read.
     """
     return _read_json(path)[0]
 
@@ -185,6 +189,7 @@ def _read_json(path: Path) -> tuple[Any, int]:
         value = int(text)
         return value if number(text) is not None else None
 
+    _refuse_too_large(path)
     try:
         content = parse_json(
             read_text(path), parse_constant=number, parse_float=number, parse_int=whole
@@ -206,3 +211,15 @@ def _read_json(path: Path) -> tuple[Any, int]:
         ) from error
     except ValueError as error:
         raise AppError(f"{path} cannot be used: {error}.", ExitCode.BAD_DATA, hint) from error
+
+
+def _refuse_too_large(path: Path) -> None:
+    """Refuse a file of a size that no sidecar has, before it is read."""
+    with open_input(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+    if size > _MOST_BYTES:
+        raise AppError(
+            f"{path} has {size / 1e6:.1f} MB; a JSON file may have {_MOST_BYTES // 10**6} MB.",
+            ExitCode.BAD_DATA,
+            "A sidecar has some kB. Check how it was made, or convert the scan again.",
+        )

@@ -64,6 +64,12 @@ SIDECARS: list[tuple[str, bytes, str]] = [
     ("nested deep", b"[" * 100_000, "cannot be used: it is nested too deep"),
     ("a number of 5,000 digits", b"1" * 5000, "cannot be used"),
     ("not UTF-8", b'{"a": "\xff"}', "is not UTF-8 text"),
+    (
+        "65 MB",
+        b'{"a": 1}' + b" " * 65_000_000,
+        r"has 65\.0 MB; a JSON file may have 64 MB.*Check how",
+    ),
+    ("half of a character", b'{"a": "\\ud800"}', "holds half of a character"),
     ("UTF-16", '{"a": 1}'.encode("utf-16"), "is not UTF-8 text"),
     ("a number", b"3", "holds no JSON object but 3"),
     ("a text", b'"x"', "holds no JSON object"),
@@ -122,7 +128,7 @@ def _metadata(folder: Path) -> object:
         ),
         *(
             Attack(f"description: {name}", _sidecar(content, data_origin), ExitCode.BAD_DATA, text)
-            for name, content, text in SIDECARS[:9]
+            for name, content, text in SIDECARS[:11]
         ),
     ]
 )

@@ -118,8 +118,9 @@ def test_a_table_without_rows_has_none() -> None:
         ),
         (
             'a\tb\n1\t"' + "x" * 200_000 + '"\n',
-            "scores.tsv cannot be read as a table: field larger than field limit (131072).",
-            "Check it.",
+            "scores.tsv, row 2 cannot be read as a row of a table: "
+            "field larger than field limit (131072).",
+            "Check its cells and quotation marks.",
         ),
     ],
 )
@@ -265,3 +266,12 @@ def test_a_message_names_a_few_of_many_columns_that_stand_twice() -> None:
     with pytest.raises(DataError) as caught:
         read_text_table(io.StringIO(header), "wide.tsv")
     assert caught.value.message.endswith("'c8', 'c9'.")
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [('a\tb\n1\t2\n\n3\t"' + "x" * 200_000 + '"\n', 4), ('a\t"' + "x" * 200_000 + '"\n', 1)],
+)
+def test_a_cell_that_is_too_large_is_refused_with_its_row(text, row) -> None:
+    with pytest.raises(DataError, match=rf"scores\.tsv, row {row} cannot .*field larger"):
+        read(text)
