@@ -12,9 +12,13 @@ from pipelines.anatomy.vocabulary import SIDES, muscles
 from pipelines.segmentation.review.confidence import read_calibration
 from pipelines.segmentation.synthesis.tissues import CLASS_NAMES, MUSCLES
 
-# Mean and largest difference from published values (points) as the model card gives them, with a
-# little slack. Both patients were trained on: this guards the weights, it is no accuracy.
-REACHED = {"sub-001": (0.6, 1.2), "sub-003": (0.4, 1.0)}
+# Mean and largest difference from published values (points): the aim, and what is reached (2.73 and
+# 13.3, 0.57 and 1.1 in the model card) with a little slack.
+AIM = (3.0, 8.0)
+REACHED = {"sub-001": (2.8, 13.5), "sub-003": (0.6, 1.2)}
+MISSES_THE_AIM = pytest.mark.xfail(
+    strict=True, reason="sub-001: the wasted rectus femoris is 13.3 points off (model card)"
+)
 ABBREVIATIONS = ("SA", "RF", "VL", "VI", "VM", "AM", "GR", "BL", "ST", "SM", "BB")
 
 
@@ -101,6 +105,11 @@ def fat_percent(shared_data, tmp_path_factory):
 def test_fat_fractions_are_as_near_the_published_ones_as_the_card_says(fat_percent, patient):
     assert np.all(differences(*fat_percent[patient]) <= REACHED[patient])
     assert spearmanr(*fat_percent[patient]).statistic >= 0.98
+
+
+@pytest.mark.parametrize("patient", [pytest.param("sub-001", marks=MISSES_THE_AIM), "sub-003"])
+def test_fat_fractions_reach_the_aim(fat_percent, patient):
+    assert np.all(differences(*fat_percent[patient]) <= AIM)
 
 
 def differences(measured, published):
